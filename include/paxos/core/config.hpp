@@ -1,0 +1,122 @@
+// Copyright (c) the paxos authors. MIT licence.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <paxos/core/membership.hpp>
+#include <paxos/core/node_id.hpp>
+#include <paxos/core/time.hpp>
+
+namespace paxos {
+
+/// A Config that breaks a rule. The text names the field, the rule, the reason and a cure.
+class ConfigError : public std::invalid_argument {
+ public:
+  using std::invalid_argument::invalid_argument;
+};
+
+/// Everything that a node must be told. Three fields have no default: id, members and data_dir.
+/// Fields marked (same on all) must be equal on every node of a cluster; nodes that differ refuse each other.
+struct Config {
+  NodeId id;                      ///< which of `members` this node is
+  std::vector<Member> members;    ///< (same on all) 1 to 9 nodes
+  std::string data_dir;           ///< the directory of this node's log; created when absent; one process at a time
+  std::string cluster = "paxos";  ///< (same on all) keeps two clusters apart that reach each other by mistake
+
+  Duration heartbeat_interval = std::chrono::milliseconds{50};
+  /// A follower that hears no leader for this long, or up to twice as long by chance, stands for election.
+  Duration election_timeout = std::chrono::milliseconds{300};
+  /// An Accept that was not answered is sent again after this long.
+  Duration retransmit_interval = std::chrono::milliseconds{100};
+  /// A leader whose own disk confirms nothing for this long stands down.
+  Duration disk_stall_timeout = std::chrono::seconds{2};
+  /// How long propose() and read() try before they give up.
+  Duration request_timeout = std::chrono::seconds{5};
+
+  std::size_t window_slots = 64;                             ///< slots that a leader keeps in flight
+  std::size_t batch_commands_max = 2048;                     ///< commands in one slot
+  std::size_t batch_bytes_max = std::size_t{1} << 20;        ///< bytes at which a slot's batch is full
+  std::size_t command_bytes_max = std::size_t{1} << 20;      ///< one encoded command
+  std::size_t pending_bytes_max = std::size_t{64} << 20;     ///< commands that wait at one node, and unwritten log
+  std::size_t peer_queue_bytes_max = std::size_t{64} << 20;  ///< messages that wait for one peer; more are dropped
+  std::size_t promise_bytes_max = std::size_t{1} << 20;      ///< accepted values in one Promise
+  std::size_t catch_up_bytes_max = std::size_t{256} << 10;   ///< values in one CatchUpReply
+
+  std::size_t sessions_max = 4096;    ///< (same on all) sessions remembered; the one idle for longest is evicted
+  std::size_t session_window = 8192;  ///< (same on all) commands of one session in flight
+
+  /// An acceptor keeps accepted values of this many slots above what it knows as chosen; it drops Accepts beyond.
+  [[nodiscard]] std::size_t acceptor_window_slots() const { return 4 * window_slots; }
+
+  /// A fingerprint of all that must be the same on all nodes: FNV-1a of the fields' text.
+  [[nodiscard]] std::uint64_t fingerprint() const {
+    std::string text = cluster + '\n' + std::to_string(sessions_max) + '\n' + std::to_string(session_window);
+    const Membership ordered{members};
+    for (const NodeId member : ordered.ids()) text += '\n' + to_string(member);
+    std::uint64_t hash = 14695981039346656037ULL;
+    for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
+    return hash;
+  }
+
+  /// Throws ConfigError at the first field that breaks a rule. Storage and transport check `data_dir` and addresses.
+  void validate() const {
+    const auto require = [](bool holds, const std::string& text) {
+      if (!holds) throw ConfigError("Config: " + text);
+    };
+    const auto ms = [](Duration duration) {
+      return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count()) + " ms";
+    };
+    require(
+        !members.empty() && members.size() <= members_max,
+        "members (" + std::to_string(members.size()) + ") must name 1 to 9 nodes; more only make each command slower");
+    std::set<NodeId> seen;
+    for (const Member& member : members) {
+      require(member.id != NodeId{}, "members: id 0 is reserved for \"nobody\"; number the nodes from 1");
+      require(seen.insert(member.id).second,
+              "members: id " + to_string(member.id) + " appears twice; each node needs an id of its own");
+    }
+    require(seen.contains(id), "id (" + to_string(id) + ") must be one of members; add it there, or correct it");
+    require(!cluster.empty() && cluster.size() <= 255, "cluster must be 1 to 255 bytes; any name does");
+    require(heartbeat_interval > Duration::zero(), "heartbeat_interval must be positive; try 50 ms");
+    require(election_timeout > 2 * heartbeat_interval,
+            "election_timeout (" + ms(election_timeout) + ") must exceed 2 × heartbeat_interval (" +
+                ms(heartbeat_interval) +
+                "), or one lost heartbeat deposes a healthy leader; try 10 × heartbeat_interval");
+    require(retransmit_interval > Duration::zero(), "retransmit_interval must be positive; try 100 ms");
+    require(disk_stall_timeout >= election_timeout, "disk_stall_timeout (" + ms(disk_stall_timeout) +
+                                                        ") must be at least election_timeout (" + ms(election_timeout) +
+                                                        "), or a slow flush deposes a healthy leader; try 2 s");
+    require(request_timeout > Duration::zero(), "request_timeout must be positive; try 5 s");
+    require(window_slots >= 1 && window_slots <= 65536, "window_slots must be 1 to 65536; try 64");
+    require(batch_commands_max >= 1, "batch_commands_max must be at least 1; try 2048");
+    require(command_bytes_max >= 1 && command_bytes_max <= (std::size_t{16} << 20),
+            "command_bytes_max must be 1 byte to 16 MiB, or one command stalls all others; keep large data elsewhere");
+    require(batch_bytes_max >= 1 && batch_bytes_max <= (std::size_t{16} << 20),
+            "batch_bytes_max must be 1 byte to 16 MiB; try 1 MiB");
+    require(pending_bytes_max >= command_bytes_max,
+            "pending_bytes_max must hold at least one command of command_bytes_max");
+    require(peer_queue_bytes_max >= frame_bytes_max(), "peer_queue_bytes_max must hold the largest message (" +
+                                                           std::to_string(frame_bytes_max()) + " bytes); try 64 MiB");
+    require(promise_bytes_max >= 1 && promise_bytes_max <= (std::size_t{16} << 20),
+            "promise_bytes_max must be 1 byte to 16 MiB; try 1 MiB");
+    require(catch_up_bytes_max >= 1 && catch_up_bytes_max <= (std::size_t{16} << 20),
+            "catch_up_bytes_max must be 1 byte to 16 MiB; try 256 KiB");
+    require(sessions_max >= 1, "sessions_max must be at least 1; try 4096");
+    require(session_window >= 1, "session_window must be at least 1; try 8192");
+  }
+
+  /// No message is larger: a full batch and one more command, or a part of a Promise or CatchUpReply and one more
+  /// batch.
+  [[nodiscard]] std::size_t frame_bytes_max() const {
+    const std::size_t largest_value = batch_bytes_max + command_bytes_max + 1024;
+    return std::max(promise_bytes_max, catch_up_bytes_max) + largest_value + 4096;
+  }
+};
+
+}  // namespace paxos

@@ -1,0 +1,80 @@
+// Copyright (c) the paxos authors. MIT licence.
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <paxos/core/ensure.hpp>
+#include <paxos/core/node_id.hpp>
+
+namespace paxos {
+
+/// The most nodes that a configuration may have.
+inline constexpr std::size_t members_max = 9;
+
+/// One node of the cluster.
+struct Member {
+  NodeId id;
+  std::string address;  ///< "host:port" that peers and remote clients dial
+  int priority = 0;     ///< a leader hands over to a caught-up member of higher priority; ties go to the higher id
+
+  Member() = default;
+  Member(std::uint64_t node, std::string host_port, int leader_priority = 0)
+      : id(node), address(std::move(host_port)), priority(leader_priority) {}
+
+  friend bool operator==(const Member&, const Member&) = default;
+};
+
+/// Who answered: a set of members, so that a repeated answer counts once.
+class Votes {
+ public:
+  /// False when the member was in already.
+  bool insert(std::size_t member_index) {
+    const auto bit = static_cast<std::uint16_t>(1U << member_index);
+    if (bits_ & bit) return false;
+    bits_ = static_cast<std::uint16_t>(bits_ | bit);
+    return true;
+  }
+  [[nodiscard]] bool has(std::size_t member_index) const { return ((bits_ >> member_index) & 1U) != 0; }
+  [[nodiscard]] std::size_t count() const { return static_cast<std::size_t>(std::popcount(bits_)); }
+
+  friend bool operator==(const Votes&, const Votes&) = default;
+
+ private:
+  std::uint16_t bits_ = 0;
+};
+
+/// The members that rule a slot, and which sets of them are a quorum: any majority, for phase 1 and phase 2 alike.
+/// Of n members that is n/2 + 1, so that two quorums intersect for even n too: 3 of 4, 4 of 6.
+class Membership {
+ public:
+  explicit Membership(const std::vector<Member>& members) {
+    for (const Member& member : members) ids_.push_back(member.id);
+    std::ranges::sort(ids_);
+    ensure(!ids_.empty() && ids_.size() <= members_max, "Membership: a configuration has 1 to 9 members");
+    ensure(std::ranges::adjacent_find(ids_) == ids_.end(), "Membership: two members have one id");
+    ensure(2 * quorum_size() > ids_.size(), "Membership: two quorums need not intersect");
+  }
+
+  [[nodiscard]] const std::vector<NodeId>& ids() const { return ids_; }
+  [[nodiscard]] std::size_t size() const { return ids_.size(); }
+  [[nodiscard]] std::size_t quorum_size() const { return ids_.size() / 2 + 1; }
+  [[nodiscard]] bool is_quorum(const Votes& votes) const { return votes.count() >= quorum_size(); }
+  [[nodiscard]] std::optional<std::size_t> index_of(NodeId id) const {
+    const auto found = std::ranges::lower_bound(ids_, id);
+    if (found == ids_.end() || *found != id) return std::nullopt;
+    return static_cast<std::size_t>(found - ids_.begin());
+  }
+  [[nodiscard]] bool contains(NodeId id) const { return index_of(id).has_value(); }
+
+ private:
+  std::vector<NodeId> ids_;
+};
+
+}  // namespace paxos

@@ -1,0 +1,285 @@
+// Copyright (c) the paxos authors. MIT licence.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <paxos/core/archive.hpp>
+#include <paxos/core/ballot.hpp>
+#include <paxos/core/command.hpp>
+#include <paxos/core/slot.hpp>
+
+namespace paxos {
+
+/// What an acceptor accepted in one slot: the newest ballot, and its value.
+struct AcceptedValue {
+  Slot slot;
+  Ballot ballot;
+  Value value;
+
+  friend bool operator==(const AcceptedValue&, const AcceptedValue&) = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(slot, ballot, value);
+  }
+};
+
+/// 1a, candidate → acceptors: "promise me every slot from first_slot on, and tell what you accepted there".
+struct Prepare {
+  Ballot ballot;
+  Slot first_slot;
+
+  friend bool operator==(const Prepare&, const Prepare&) = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(ballot, first_slot);
+  }
+};
+
+/// 1b, acceptor → candidate. Speaks for the slots in [first_slot, next_slot); `next_slot` is Slot::infinity() in the
+/// last part. The candidate asks for the next part with Prepare{ballot, next_slot}; a part lost is asked for again.
+struct Promise {
+  Ballot ballot;
+  Slot first_slot;
+  Slot next_slot;
+  Slot chosen_through;                  ///< these slots are chosen and not listed: fetch them
+  std::vector<AcceptedValue> accepted;  ///< in slot order, above chosen_through
+
+  friend bool operator==(const Promise&, const Promise&) = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(ballot, first_slot, next_slot, chosen_through, accepted);
+  }
+};
+
+/// 2a, leader → acceptors.
+struct Accept {
+  Ballot ballot;
+  Slot slot;
+  Slot chosen_through;  ///< as in Chosen, so that a busy leader needs no message for it
+  Value value;
+
+  friend bool operator==(const Accept&, const Accept&) = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(ballot, slot, chosen_through, value);
+  }
+};
+
+/// 2b, acceptor → leader: accepted, durably, in every slot of [first, last].
+struct Accepted {
+  Ballot ballot;
+  Slot first;
+  Slot last;
+
+  friend bool operator==(const Accepted&, const Accepted&) = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(ballot, first, last);
+  }
+};
+
+/// Acceptor → proposer: "I promised this ballot and must refuse yours".
+struct Nack {
+  Ballot promised;
+
+  friend bool operator==(const Nack&, const Nack&) = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(promised);
+  }
+};
+
+/// Leader → all: every slot up to `through` is chosen. It gives a node the value of a slot only if that node accepted
+/// the slot at this very ballot; what it accepted at another, or not at all, it fetches (CatchUpRequest).
+struct Chosen {
+  Ballot ballot;
+  Slot through;
+
+  friend bool operator==(const Chosen&, const Chosen&) = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(ballot, through);
+  }
+};
+
+/// Leader → all: alive. `round` rises with every broadcast, so that an answer proves leadership after it.
+struct Heartbeat {
+  Ballot ballot;
+  std::uint64_t round = 0;
+  Slot chosen_through;  ///< as in Chosen
+
+  friend bool operator==(const Heartbeat&, const Heartbeat&) = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(ballot, round, chosen_through);
+  }
+};
+
+/// All → leader: "I have promised no higher ballot", and how far this node has come.
+struct HeartbeatAck {
+  Ballot ballot;
+  std::uint64_t round = 0;
+  Slot chosen_through;
+
+  friend bool operator==(const HeartbeatAck&, const HeartbeatAck&) = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(ballot, round, chosen_through);
+  }
+};
+
+/// Would-be candidate → all: "would you support me?" Promises nothing, changes nothing.
+struct PreVote {
+  std::uint64_t nonce = 0;  ///< tells the answers to this poll from those to an older one
+  Slot chosen_through;
+
+  friend bool operator==(const PreVote&, const PreVote&) = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(nonce, chosen_through);
+  }
+};
+
+/// Granted only by a node that hears no leader. `promised` tells the candidate which ballot to stand above.
+struct PreVoteReply {
+  std::uint64_t nonce = 0;
+  bool granted = false;
+  Ballot promised;
+  Slot chosen_through;
+
+  friend bool operator==(const PreVoteReply&, const PreVoteReply&) = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(nonce, granted, promised, chosen_through);
+  }
+};
+
+/// Leader of `ballot` → a preferred and caught-up node: "stand now, I make way".
+struct HandOver {
+  Ballot ballot;
+
+  friend bool operator==(const HandOver&, const HandOver&) = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(ballot);
+  }
+};
+
+/// Any → any: "send me the chosen values from first_slot on". Also asks, without hurry, whether there are any.
+struct CatchUpRequest {
+  Slot first_slot;
+
+  friend bool operator==(const CatchUpRequest&, const CatchUpRequest&) = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(first_slot);
+  }
+};
+
+/// The chosen values of first_slot, first_slot + 1, …, as many as fit (Config::catch_up_bytes_max), and how far the
+/// sender's knowledge reaches.
+struct CatchUpReply {
+  Slot first_slot;
+  Slot chosen_through;
+  std::vector<Value> values;
+
+  friend bool operator==(const CatchUpReply&, const CatchUpReply&) = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(first_slot, chosen_through, values);
+  }
+};
+
+/// Node or client → node: submit this command.
+struct Forward {
+  Command command;
+
+  friend bool operator==(const Forward&, const Forward&) = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(command);
+  }
+};
+
+/// What became of a forwarded command. A node that forwards learns of success by applying the command itself; it
+/// hears only refusals. A client hears everything.
+struct ForwardReply {
+  RequestId id;
+  std::uint32_t error = 0;  ///< an Errc, or 0: applied
+  Slot applied;             ///< how far the answering node has applied
+  Bytes result;             ///< what Machine::apply returned, encoded
+
+  friend bool operator==(const ForwardReply&, const ForwardReply&) = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(id, error, applied, result);
+  }
+};
+
+/// Node → leader: "from which slot on may I serve a read that begins now?"
+struct ReadIndex {
+  std::uint64_t nonce = 0;
+
+  friend bool operator==(const ReadIndex&, const ReadIndex&) = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(nonce);
+  }
+};
+
+struct ReadIndexReply {
+  std::uint64_t nonce = 0;
+  bool confirmed = false;  ///< false: not the leader (any more); ask another
+  Slot index;              ///< serve once this slot is applied
+
+  friend bool operator==(const ReadIndexReply&, const ReadIndexReply&) = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(nonce, confirmed, index);
+  }
+};
+
+/// Everything that nodes say to each other. The index in this list is the kind on the wire: only ever append.
+using Message =
+    std::variant<Prepare, Promise, Accept, Accepted, Nack, Chosen, Heartbeat, HeartbeatAck, PreVote, PreVoteReply,
+                 HandOver, CatchUpRequest, CatchUpReply, Forward, ForwardReply, ReadIndex, ReadIndexReply>;
+
+inline constexpr std::string_view message_names[] = {
+    "Prepare",      "Promise",      "Accept",       "Accepted",     "Nack",          "Chosen",
+    "Heartbeat",    "HeartbeatAck", "PreVote",      "PreVoteReply", "HandOver",      "CatchUpRequest",
+    "CatchUpReply", "Forward",      "ForwardReply", "ReadIndex",    "ReadIndexReply"};
+static_assert(std::size(message_names) == std::variant_size_v<Message>);
+
+/// "Prepare", "Promise", …
+[[nodiscard]] inline std::string_view name_of(const Message& message) { return message_names[message.index()]; }
+
+/// Large and patient messages, which must never delay the others.
+[[nodiscard]] inline bool is_bulk(const Message& message) { return std::holds_alternative<CatchUpReply>(message); }
+
+/// Appends `message` to `out`: one byte of kind, then its fields.
+inline void encode_message(Buffer& out, const Message& message) {
+  Encoder encoder{out};
+  encoder.number(static_cast<std::uint8_t>(message.index()));
+  std::visit([&](const auto& fields) { encoder(fields); }, message);
+}
+
+/// False when `bytes` are not exactly one message: unknown kind, a length beyond the bytes, bytes left over.
+[[nodiscard]] inline bool decode_message(std::span<const std::byte> bytes, Message& message) {
+  Decoder decoder{bytes};
+  std::uint8_t kind = 0;
+  decoder.number(kind);
+  if (!decoder.ok()) return false;
+  const auto read = [&]<std::size_t... Kind>(std::index_sequence<Kind...>) {
+    return ((Kind == kind && (decoder(message.template emplace<Kind>()), true)) || ...);
+  };
+  return read(std::make_index_sequence<std::variant_size_v<Message>>{}) && decoder.finished();
+}
+
+}  // namespace paxos

@@ -1,0 +1,63 @@
+// Copyright (c) the paxos authors. MIT licence.
+#pragma once
+
+#include <variant>
+
+#include <paxos/core/ballot.hpp>
+#include <paxos/core/command.hpp>
+#include <paxos/core/slot.hpp>
+
+namespace paxos {
+
+/// The acceptor promised `ballot`: it refuses every lower one, for good.
+struct PromiseRecord {
+  Ballot ballot;
+
+  friend bool operator==(const PromiseRecord&, const PromiseRecord&) = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(ballot);
+  }
+};
+
+/// The acceptor accepted `value` in `slot` at `ballot`; that promises the ballot as well.
+struct AcceptRecord {
+  Ballot ballot;
+  Slot slot;
+  Value value;
+
+  friend bool operator==(const AcceptRecord&, const AcceptRecord&) = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(ballot, slot, value);
+  }
+};
+
+/// Every slot up to `through` is chosen, and the newest AcceptRecord of each holds the chosen value.
+struct ChosenRecord {
+  Slot through;
+
+  friend bool operator==(const ChosenRecord&, const ChosenRecord&) = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(through);
+  }
+};
+
+/// `slot`, the first that the log did not know as chosen, is chosen with `value`, fetched from another node.
+/// It is no vote: the acceptor did not accept it.
+struct LearnRecord {
+  Slot slot;
+  Value value;
+
+  friend bool operator==(const LearnRecord&, const LearnRecord&) = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(slot, value);
+  }
+};
+
+/// Everything that a node writes. The index in this list is the kind on the disk: only ever append.
+using Record = std::variant<PromiseRecord, AcceptRecord, ChosenRecord, LearnRecord>;
+
+}  // namespace paxos

@@ -1,0 +1,72 @@
+// Copyright (c) the paxos authors. MIT licence.
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <utility>
+
+#include <paxos/core/archive.hpp>
+#include <paxos/core/command.hpp>
+#include <paxos/core/slot.hpp>
+
+namespace paxos {
+
+/// Where in the log a command stands: the same on every replica.
+struct Position {
+  Slot slot;
+  std::uint32_t index = 0;  ///< place in the slot's batch, from 0
+
+  friend constexpr auto operator<=>(const Position&, const Position&) = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(slot, index);
+  }
+};
+
+/// The result of an apply() that returns void.
+struct Unit {
+  friend bool operator==(const Unit&, const Unit&) = default;
+  template <class Archive>
+  void serialize(Archive&) {}
+};
+
+namespace detail {
+
+template <class Machine>
+decltype(auto) apply_to(Machine& machine, typename Machine::Command command, Position position) {
+  if constexpr (requires { machine.apply(std::move(command), position); }) {
+    return machine.apply(std::move(command), position);
+  } else {
+    return machine.apply(std::move(command));
+  }
+}
+
+template <class Machine>
+using RawResultOf = decltype(apply_to(std::declval<Machine&>(), std::declval<typename Machine::Command>(), Position{}));
+
+}  // namespace detail
+
+/// What apply() returns, Unit for void.
+template <class Machine>
+using ResultOf = std::conditional_t<std::is_void_v<detail::RawResultOf<Machine>>, Unit,
+                                    std::remove_cvref_t<detail::RawResultOf<Machine>>>;
+
+/// What is replicated: a plain struct.
+///
+/// apply(command), or apply(command, position), runs on every replica in slot order, each command exactly once. It must
+/// be deterministic: the result and the new state depend on the old state, the command and the position alone; no
+/// clock, no random number, no address, no order of an unordered container, no floating point that differs between
+/// machines. It must not throw. serialize() covers the whole state: it feeds snapshots, transfers and digests.
+/// Command and the result are whatever cereal can serialise.
+template <class M>
+concept StateMachine = std::semiregular<typename M::Command> && std::default_initializable<M> &&
+                       (requires(M machine, typename M::Command command) { machine.apply(std::move(command)); } ||
+                        requires(M machine, typename M::Command command, Position position) {
+                          machine.apply(std::move(command), position);
+                        }) &&
+                       requires(M machine, Encoder& out, Decoder& in) {
+                         out(std::as_const(machine));
+                         in(machine);
+                       };
+
+}  // namespace paxos

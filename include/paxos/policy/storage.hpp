@@ -1,0 +1,51 @@
+// Copyright (c) the paxos authors. MIT licence.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <optional>
+#include <vector>
+
+#include <paxos/core/error.hpp>
+#include <paxos/core/message.hpp>
+#include <paxos/core/record.hpp>
+#include <paxos/core/write_ticket.hpp>
+
+namespace paxos {
+
+/// What a storage knows when it is opened: the sum of its durable records.
+struct Recovered {
+  Ballot promised;                      ///< the highest ballot promised or accepted
+  Slot chosen_through;                  ///< every slot up to here is chosen, and read() gives its value
+  std::vector<AcceptedValue> accepted;  ///< accepted above chosen_through, in slot order, newest ballot each
+};
+
+/// One node's stable storage: an append-only log of records, the memory of Paxos.
+///
+/// append() orders a write and returns at once. A ticket is durable once its write, and all before it, would survive
+/// a power cut. The first append of a life gets WriteTicket{1}, the next WriteTicket{2}, and so on.
+///
+/// flush() makes durable all that was appended before the call, or says why not; until it returns well, no ticket
+/// counts. It may block, and is called off the event loop, one call at a time, while append(), read() and backlog()
+/// go on. It answers
+///   - ok: durable() covers all that was appended before the call;
+///   - Errc::storage_full: nothing is lost, the records are kept; a later flush() may do;
+///   - any other code: what the disk holds is unknown. The node stops, because an acceptor that guesses can break a
+///     promise. After that flush() must never answer ok again.
+///
+/// read() gives the chosen value of a slot that a ChosenRecord or LearnRecord covers, appended in this life or
+/// recovered; nullopt when it is not known or its bytes are damaged (the caller then fetches it from a peer).
+///
+/// recover() is called once, before anything else. What it returns must be durable: a storage that finds records which
+/// were never flushed flushes them before it believes them.
+template <class S>
+concept Storage = requires(S& store, const S& read_only, const Record& record, Slot slot) {
+  { store.recover() } -> std::same_as<Recovered>;
+  { store.append(record) } -> std::same_as<WriteTicket>;
+  { store.flush() } -> std::same_as<Status>;
+  { read_only.durable() } -> std::same_as<WriteTicket>;
+  { read_only.backlog() } -> std::same_as<std::size_t>;  // bytes appended and not yet durable
+  { store.read(slot) } -> std::same_as<std::optional<Value>>;
+};
+
+}  // namespace paxos
