@@ -1,0 +1,5 @@
+// Copyright (c) the paxos authors. MIT licence.
+#include <paxos/core.hpp>
+
+const void* category_of_second_unit();
+const void* category_of_second_unit() { return &paxos::error_category(); }
