@@ -1,0 +1,240 @@
+// Copyright (c) the paxos authors. MIT licence.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <asio/connect.hpp>
+#include <asio/ip/address.hpp>
+#include <asio/ip/tcp.hpp>
+#include <asio/steady_timer.hpp>
+
+#include <paxos/transport/address.hpp>
+#include <paxos/transport/connection.hpp>
+#include <paxos/transport/tcp_shared.hpp>
+
+namespace paxos::detail {
+
+/// The way to one peer: dials it, says hello, carries what this node sends, and dials again when that breaks.
+/// What the peer sends arrives elsewhere (Incoming).
+class Outgoing final : public ConnectionOwner, public std::enable_shared_from_this<Outgoing> {
+ public:
+  Outgoing(std::shared_ptr<TcpShared> shared, NodeId peer, Address address)
+      : shared_(std::move(shared)),
+        peer_(peer),
+        address_(std::move(address)),
+        resolver_(shared_->serial),
+        timer_(shared_->serial),
+        waiting_(empty_queue()),
+        backoff_(shared_->options.backoff_min),
+        refused_backoff_(shared_->options.backoff_max / 2) {}
+
+  void start() {
+    down_since_ = std::chrono::steady_clock::now();
+    dial();
+  }
+
+  void send(const Message& message) {
+    if (!is_up() && std::chrono::steady_clock::now() - down_since_ > shared_->options.patience)
+      return waiting_.clear_pending();
+    WriteQueue& queue = is_up() ? connection_->queue() : waiting_;
+    const auto outcome = queue.push(message, shared_->accept_cache);
+    if (outcome != WriteQueue::Pushed::queued) report_drop(outcome);
+  }
+
+  void flush() {
+    if (is_up()) connection_->flush();
+  }
+
+  /// The peer was heard, so a pause between two dials has lost its reason.
+  void wake() {
+    if (phase_ != Phase::pausing || was_refused_) return;
+    backoff_ = shared_->options.backoff_min;
+    dial();
+  }
+
+  void stop() {
+    phase_ = Phase::stopped;
+    ++attempt_;
+    abandon();
+  }
+
+  [[nodiscard]] bool is_up() const { return phase_ == Phase::up; }
+  /// Waiting for this peer and being written.
+  [[nodiscard]] std::size_t queued_bytes() const { return is_up() ? connection_->queue().bytes() : waiting_.bytes(); }
+
+  void on_frame(Connection& connection, const Frame& frame) override {
+    if (&connection != connection_.get()) return;
+    if (phase_ != Phase::greeting || frame.kind != FrameKind::hello_reply)
+      return fail("it sent what does not belong on this connection");
+    HelloReply reply;
+    if (!decode(frame.payload, reply)) return fail("its answer to our hello is malformed");
+    if (!reply.accepted) return refuse(name() + " refuses this node: " + printable(reply.reason, refusal_bytes_max));
+    if (const std::string refusal = shared_->greeter.refusal_of(peer_, reply); !refusal.empty())
+      return refuse("this node refuses " + name() + ": " + refusal);
+    go_up();
+  }
+
+  void on_lost(Connection& connection, std::string_view why) override {
+    if (&connection == connection_.get()) fail(why);
+  }
+
+ private:
+  enum class Phase { idle, dialling, greeting, up, pausing, stopped };
+
+  [[nodiscard]] WriteQueue empty_queue() const {
+    return WriteQueue{shared_->fingerprint, shared_->config.frame_bytes_max(), shared_->config.peer_queue_bytes_max};
+  }
+  [[nodiscard]] std::string name() const { return "node " + to_string(peer_) + " at " + to_string(address_); }
+
+  /// Every attempt has a number; whatever belongs to an older one is ignored when it completes.
+  void dial() {
+    phase_ = Phase::dialling;
+    const std::uint64_t attempt = ++attempt_;
+    arm(shared_->options.connect_timeout, [this] { fail("no answer in time"); });
+    std::error_code not_numeric;
+    const auto numeric = asio::ip::make_address(address_.host, not_numeric);
+    if (!not_numeric) return connect(attempt, {asio::ip::tcp::endpoint{numeric, address_.port}});
+    resolver_.async_resolve(address_.host, std::to_string(address_.port), asio::ip::resolver_base::numeric_service,
+                            [self = shared_from_this(), attempt](const std::error_code& error, const auto& results) {
+                              if (attempt != self->attempt_) return;
+                              if (error) return self->fail(error.message());
+                              std::vector<asio::ip::tcp::endpoint> endpoints;
+                              for (const auto& result : results) endpoints.push_back(result.endpoint());
+                              self->connect(attempt, std::move(endpoints));
+                            });
+  }
+
+  void connect(std::uint64_t attempt, std::vector<asio::ip::tcp::endpoint> endpoints) {
+    auto socket = std::make_shared<asio::ip::tcp::socket>(shared_->serial);
+    dialling_ = socket;
+    asio::async_connect(*socket, endpoints,
+                        [self = shared_from_this(), socket, attempt](const std::error_code& error, const auto&) {
+                          if (attempt != self->attempt_) return;
+                          self->dialling_.reset();
+                          if (error) return self->fail(error.message());
+                          self->greet(std::move(*socket));
+                        });
+  }
+
+  void greet(asio::ip::tcp::socket socket) {
+    // Dialling a free port of this very host, TCP can connect a socket to itself and so keep the port from the peer.
+    std::error_code ignored;
+    if (socket.local_endpoint(ignored) == socket.remote_endpoint(ignored)) return fail("nobody listens there");
+    phase_ = Phase::greeting;
+    arm(shared_->options.hello_timeout, [this] { fail("it did not answer our hello in time"); });
+    connection_ =
+        std::make_shared<Connection>(std::move(socket), weak_from_this(), FrameReader{hello_bytes_max}, empty_queue());
+    Buffer hello;
+    append_hello_frame(hello, shared_->greeter.hello_to(peer_));
+    connection_->queue().push_frame(hello);
+    connection_->flush();
+    connection_->start();
+  }
+
+  void go_up() {
+    phase_ = Phase::up;
+    timer_.cancel();
+    up_since_ = std::chrono::steady_clock::now();
+    if (up_since_ - down_since_ > shared_->options.patience) waiting_.clear_pending();
+    was_refused_ = false;
+    is_down_told_ = false;
+    refused_backoff_ = shared_->options.backoff_max / 2;
+    connection_->queue().append(std::move(waiting_));
+    connection_->flush();
+    shared_->tell(shared_->events.on_peer_up, peer_);
+  }
+
+  void fail(std::string_view why) {
+    if (phase_ == Phase::stopped) return;
+    const std::string text{why};
+    const Time now = std::chrono::steady_clock::now();
+    // What broke after a good while is dialled again at once; what breaks again and again must not spin.
+    const bool at_once = is_up() && now - up_since_ >= shared_->options.backoff_max;
+    if (at_once) backoff_ = shared_->options.backoff_min;
+    was_refused_ = false;
+    go_down(now, at_once ? Duration::zero() : shared_->jittered(backoff_));
+    if (!at_once) backoff_ = std::min(2 * backoff_, shared_->options.backoff_max);
+    tell_down(text);
+  }
+
+  void refuse(const std::string& text) {
+    was_refused_ = true;
+    go_down(std::chrono::steady_clock::now(), shared_->jittered(refused_backoff_));
+    refused_backoff_ = std::min(2 * refused_backoff_, shared_->options.refused_backoff_max);
+    tell_down(text);
+    shared_->refused(text);
+  }
+
+  void go_down(Time now, Duration pause) {
+    if (is_up()) down_since_ = now;
+    ++attempt_;
+    abandon();
+    phase_ = Phase::pausing;
+    arm(pause, [this] { dial(); });
+  }
+
+  /// Once an outage, however often it is dialled in vain.
+  void tell_down(const std::string& why) {
+    if (std::exchange(is_down_told_, true)) return;
+    shared_->tell(shared_->events.on_peer_down, peer_, why);
+  }
+
+  /// At most one report is under way, so a full queue does not turn into another one.
+  void report_drop(WriteQueue::Pushed outcome) {
+    if (dropped_++ > 0) return;
+    shared_->post([self = shared_from_this(), outcome] {
+      const std::string bound = outcome == WriteQueue::Pushed::full
+                                    ? "its queue is full (Config::peer_queue_bytes_max)"
+                                    : "larger than any message may be (Config::frame_bytes_max())";
+      const std::size_t dropped = std::exchange(self->dropped_, 0);
+      self->shared_->tell(self->shared_->events.on_dropped, self->peer_,
+                          "dropped " + std::to_string(dropped) + " messages to it: " + bound);
+    });
+  }
+
+  template <class Work>
+  void arm(Duration after, Work work) {
+    timer_.expires_after(after);
+    timer_.async_wait([self = shared_from_this(), attempt = attempt_, work](const std::error_code& error) {
+      if (!error && attempt == self->attempt_) work();
+    });
+  }
+
+  void abandon() {
+    std::error_code ignored;
+    timer_.cancel();
+    resolver_.cancel();
+    if (dialling_) dialling_->close(ignored);
+    dialling_.reset();
+    if (connection_) connection_->close();
+    connection_.reset();
+  }
+
+  std::shared_ptr<TcpShared> shared_;
+  NodeId peer_;
+  Address address_;
+  asio::ip::tcp::resolver resolver_;
+  asio::steady_timer timer_;
+  std::shared_ptr<asio::ip::tcp::socket> dialling_;
+  std::shared_ptr<Connection> connection_;
+  WriteQueue waiting_;  ///< while the peer is not up
+  Phase phase_ = Phase::idle;
+  std::uint64_t attempt_ = 0;
+  Duration backoff_;
+  Duration refused_backoff_;
+  Time down_since_{};
+  Time up_since_{};
+  bool was_refused_ = false;
+  bool is_down_told_ = false;
+  std::size_t dropped_ = 0;  ///< since the last report
+};
+
+}  // namespace paxos::detail

@@ -1,0 +1,105 @@
+// Copyright (c) the paxos authors. MIT licence.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <random>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <asio/any_io_executor.hpp>
+#include <asio/post.hpp>
+
+#include <paxos/core/config.hpp>
+#include <paxos/core/time.hpp>
+#include <paxos/transport/hello.hpp>
+#include <paxos/transport/node_transport.hpp>
+#include <paxos/transport/write_queue.hpp>
+
+namespace paxos {
+
+/// What a TcpTransport can be told besides the Config. The defaults suit a cluster in one or a few data centres.
+struct TcpOptions {
+  std::string listen;  ///< "host:port" to listen on, where it is not this node's address in Config::members
+
+  Duration hello_timeout = std::chrono::seconds{5};  ///< for who connects and says nothing, or never answers a hello
+  Duration connect_timeout = std::chrono::seconds{3};
+  /// The pause before another dial doubles from `backoff_min` to `backoff_max`, each up to half shorter by chance.
+  Duration backoff_min = std::chrono::milliseconds{50};
+  Duration backoff_max = std::chrono::seconds{1};
+  Duration refused_backoff_max = std::chrono::seconds{5};  ///< where the other side refused us
+  /// Messages for a peer that is down wait for this long in all; after that they are dropped until it is up again.
+  Duration patience = std::chrono::seconds{1};
+
+  std::size_t ungreeted_max = 64;                             ///< connections without a hello; the oldest gives way
+  std::size_t clients_max = 1024;                             ///< connections of remote clients; more are refused
+  std::size_t client_queue_bytes_max = std::size_t{8} << 20;  ///< answers that wait for one client; beyond: closed
+};
+
+namespace detail {
+
+/// What the parts of one TcpTransport have in common. Lives as long as any of them, or of their operations.
+struct TcpShared : std::enable_shared_from_this<TcpShared> {
+  TcpShared(asio::any_io_executor executor, const Config& node_config, std::uint64_t incarnation,
+            TransportEvents node_events, TcpOptions tcp_options)
+      : serial(std::move(executor)),
+        config(node_config),
+        fingerprint(config.fingerprint()),
+        events(std::move(node_events)),
+        options(std::move(tcp_options)),
+        greeter(config, incarnation),
+        random(std::random_device{}()) {}
+
+  /// Calls one of `events`, now: never from inside a call of the node's.
+  template <class... Parameters, class... Arguments>
+  void tell(const std::function<void(Parameters...)>& event, Arguments&&... arguments) {
+    if (!is_stopped && event) event(std::forward<Arguments>(arguments)...);
+  }
+
+  template <class Work>
+  void post(Work work) {
+    asio::post(serial, [self = shared_from_this(), work = std::move(work)]() mutable {
+      if (!self->is_stopped) work();
+    });
+  }
+
+  /// Strangers decide how often this is called; so of many refusals in one second only the first are told, and the
+  /// rest as a number.
+  void refused(const std::string& text) {
+    const Time now = std::chrono::steady_clock::now();
+    if (now - refusals_since >= std::chrono::seconds{1}) {
+      const std::size_t untold = refusals > refusals_told_max ? refusals - refusals_told_max : 0;
+      refusals_since = now;
+      refusals = 0;
+      if (untold > 0) tell(events.on_refused, std::to_string(untold) + " more refusals before this one");
+    }
+    if (++refusals <= refusals_told_max) tell(events.on_refused, text);
+  }
+
+  /// Up to half shorter, so that nodes which failed together do not return together.
+  [[nodiscard]] Duration jittered(Duration pause) {
+    return pause - pause * std::uniform_int_distribution<int>{0, 500}(random) / 1000;
+  }
+
+  static constexpr std::size_t refusals_told_max = 20;
+
+  asio::any_io_executor serial;
+  Config config;
+  std::uint64_t fingerprint;
+  TransportEvents events;
+  TcpOptions options;
+  Greeter greeter;
+  AcceptFrameCache accept_cache;
+  std::minstd_rand random;
+  Time refusals_since{};
+  std::size_t refusals = 0;
+  bool is_stopped = false;
+};
+
+}  // namespace detail
+
+}  // namespace paxos
