@@ -1,13 +1,20 @@
 // Copyright (c) the paxos authors. MIT licence.
-#include <catch2/catch_test_macros.hpp>
-
 #include <paxos/core/slot.hpp>
+
+#include <cstdint>
+#include <type_traits>
+
+#include <catch2/catch_test_macros.hpp>
 
 namespace {
 
 using paxos::InvariantViolation;
 using paxos::Slot;
 using paxos::slots_between;
+
+// A bare number is no slot: an index or a count must not become one by accident.
+static_assert(!std::is_convertible_v<std::uint64_t, Slot>);
+static_assert(!std::is_convertible_v<Slot, std::uint64_t>);
 
 TEST_CASE("Slot: the first is 1, and 0 stands before it", "[slot]") {
   CHECK(Slot{} == Slot{0});
@@ -31,9 +38,5 @@ TEST_CASE("Slot: the distance of slots counts those above the first, and is neve
   CHECK(slots_between(Slot{4}, Slot{3}) == 0);
   CHECK(slots_between(Slot{}, Slot::infinity()) == 18446744073709551615ULL);
 }
-
-// A bare number is no slot: an index or a count must not become one by accident.
-static_assert(!std::is_convertible_v<std::uint64_t, Slot>);
-static_assert(!std::is_convertible_v<Slot, std::uint64_t>);
 
 }  // namespace

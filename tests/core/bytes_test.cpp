@@ -1,0 +1,38 @@
+// Copyright (c) the paxos authors. MIT licence.
+#include <paxos/core/bytes.hpp>
+
+#include <string>
+
+#include <catch2/catch_test_macros.hpp>
+
+namespace {
+
+using paxos::Bytes;
+
+TEST_CASE("Bytes: a copy shares, and is equal by content", "[bytes]") {
+  const Bytes one{"payload"};
+  const Bytes copy = one;  // NOLINT(performance-unnecessary-copy-initialization): the copy is what is tested
+  CHECK(copy.data() == one.data());
+  const Bytes twin{"payload"};
+  CHECK(twin.data() != one.data());
+  CHECK(twin == one);
+  CHECK_FALSE(Bytes{"payloaD"} == one);
+  CHECK_FALSE(Bytes{"payloa"} == one);
+}
+
+TEST_CASE("Bytes: they hold a copy of what they were made of", "[bytes]") {
+  std::string text = "before";
+  const Bytes bytes{text};
+  text = "after!";
+  CHECK(bytes.text() == "before");
+  CHECK(bytes.size() == 6);
+}
+
+TEST_CASE("Bytes: empty is empty, however it came about", "[bytes]") {
+  CHECK(Bytes{}.empty());
+  CHECK(Bytes{""} == Bytes{});
+  CHECK(Bytes{}.span().empty());
+  CHECK(Bytes{}.text().empty());
+}
+
+}  // namespace
