@@ -1,0 +1,82 @@
+// Copyright (c) the paxos authors. MIT licence.
+#pragma once
+
+#include <condition_variable>
+#include <exception>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include <paxos/policy/storage.hpp>
+
+namespace paxos {
+
+/// Flushes a storage on a thread of its own, one flush at a time; what is appended meanwhile goes into the next.
+template <Storage Store>
+class GroupCommit {
+ public:
+  /// `flushed` is called on that thread after each flush, and must not throw. Both must outlive this object.
+  GroupCommit(Store& store, std::function<void(Status)> flushed)
+      : store_(store), flushed_(std::move(flushed)), thread_([this] { run(); }) {}
+  GroupCommit(const GroupCommit&) = delete;
+  GroupCommit& operator=(const GroupCommit&) = delete;
+
+  /// Waits for the flush that runs, if any; one that was requested and has not begun is left out.
+  ~GroupCommit() {
+    {
+      const std::lock_guard lock{mutex_};
+      stopping_ = true;
+    }
+    wake_.notify_one();
+    thread_.join();
+  }
+
+  /// All that was appended before this call will be flushed. Cheap; many requests make one flush.
+  void request() {
+    bool sleeps = false;
+    {
+      const std::lock_guard lock{mutex_};
+      requested_ = true;
+      sleeps = std::exchange(sleeping_, false);
+    }
+    if (sleeps) wake_.notify_one();
+  }
+
+ private:
+  void run() {
+    while (wait_for_request()) {
+      flushed_(flush());
+      if constexpr (requires { store_.prepare(); }) store_.prepare();
+    }
+  }
+
+  [[nodiscard]] bool wait_for_request() {
+    std::unique_lock lock{mutex_};
+    while (!requested_ && !stopping_) {
+      sleeping_ = true;
+      wake_.wait(lock);
+    }
+    sleeping_ = requested_ = false;
+    return !stopping_;
+  }
+
+  [[nodiscard]] Status flush() {
+    try {
+      return store_.flush();
+    } catch (const std::exception& error) {
+      return {Errc::storage_failed, std::string{"flush: "} + error.what()};
+    }
+  }
+
+  Store& store_;
+  std::function<void(Status)> flushed_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool requested_ = false;
+  bool sleeping_ = false;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace paxos

@@ -1,0 +1,246 @@
+// Copyright (c) the paxos authors. MIT licence.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include <paxos/core/archive.hpp>
+#include <paxos/core/crc32c.hpp>
+#include <paxos/core/ensure.hpp>
+#include <paxos/core/node_id.hpp>
+#include <paxos/core/record.hpp>
+#include <paxos/storage/data_directory.hpp>
+
+namespace paxos {
+
+// The format of the log, version 1. All numbers are little-endian.
+//
+// Files `log-<number, 16 digits>.paxos`, numbered from 1, each zero-filled to its whole size before it gets its name,
+// and never used again.
+//
+// A segment begins with a block of 4096 bytes: "PAXOSLOG", the fields of SegmentHeader, and the CRC-32C of these; the
+// rest is zero. That CRC seeds every CRC in the segment, so that no record of another segment, node, or life is ever
+// believed.
+//
+// Frames follow, each at a multiple of 32 bytes, so that no frame header straddles two sectors:
+//
+//   offset  bytes
+//    0      4      CRC-32C of bytes 4 to 31, then of the frame's offset in the file as 64 bits
+//    4      4      CRC-32C of the payload
+//    8      8      sequence: 1 for the first frame of the log, then one more each
+//   16      8      flush_first: the sequence of the first frame of its flush
+//   24      4      size of the payload
+//   28      1      kind: 1 + the index in Record; 0x80 end of the segment; 0x81 mark
+//   29      2      0
+//   31      1      0x5A
+//   32             the payload: the record, encoded; then, if there is one, zeros and a last byte 0x5A up to the next
+//                  multiple of 32
+//
+// A flush begins only once the one before it is durable. So a frame with flush_first f proves that every frame below f
+// was durable, and an unreadable one among them is damage. What is unreadable and not below any such f may be the
+// remains of the last flush, which a power cut left unfinished; log_recovery.hpp tells the two apart.
+// A mark has no payload and is written when a log is opened: it proves all that was recovered.
+// The last frame of a segment, before the next one begins, is an end; the next segment's file is durable before the
+// end is written, so that a missing file shows.
+
+inline constexpr std::size_t segment_header_bytes = 4096;
+inline constexpr std::size_t frame_header_bytes = 32;
+/// No payload of a frame is larger: a larger length in a file is damage, and a larger record is the caller's defect.
+inline constexpr std::size_t record_bytes_max = std::size_t{64} << 20;
+inline constexpr std::size_t segment_bytes_max = std::size_t{1} << 30;
+
+/// What binds a segment to its log and its place in it.
+struct SegmentHeader {
+  std::uint32_t format = 1;
+  std::uint64_t cluster = 0;  ///< a fingerprint of the cluster's name
+  NodeId node;
+  std::uint64_t incarnation = 0;
+  std::uint64_t number = 0;
+  std::uint64_t size = 0;  ///< bytes of the whole file
+  std::uint64_t first_sequence = 0;
+  std::uint64_t flush_first = 0;  ///< of the flush that needed this segment
+  std::uint64_t salt = 0;         ///< random: a segment made anew under an old number has other CRCs
+
+  friend bool operator==(const SegmentHeader&, const SegmentHeader&) = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(format, cluster, node, incarnation, number, size, first_sequence, flush_first, salt);
+  }
+};
+
+enum class FrameKind : std::uint8_t { promise = 1, accept, chosen, learn, end = 0x80, mark = 0x81 };
+
+/// The fixed part of a frame.
+struct FrameHeader {
+  std::uint32_t header_crc = 0;
+  std::uint32_t payload_crc = 0;
+  std::uint64_t sequence = 0;
+  std::uint64_t flush_first = 0;
+  std::uint32_t payload_bytes = 0;
+  std::uint8_t kind = 0;
+  std::uint16_t zero = 0;
+  std::uint8_t last = 0x5A;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(header_crc, payload_crc, sequence, flush_first, payload_bytes, kind, zero, last);
+  }
+};
+
+namespace detail {
+
+inline constexpr std::array<char, 8> segment_magic{'P', 'A', 'X', 'O', 'S', 'L', 'O', 'G'};
+inline constexpr std::byte frame_last_byte{0x5A};
+
+[[nodiscard]] constexpr std::size_t frame_bytes(std::size_t payload_bytes) {
+  if (payload_bytes == 0) return frame_header_bytes;
+  return frame_header_bytes + (payload_bytes + 1 + 31) / 32 * 32;
+}
+
+[[nodiscard]] inline std::string segment_name(std::uint64_t number) {
+  std::string digits = std::to_string(number);
+  return "log-" + std::string(16 - std::min<std::size_t>(16, digits.size()), '0') + digits + ".paxos";
+}
+
+[[nodiscard]] inline std::uint64_t cluster_fingerprint(const std::string& cluster) {
+  std::uint64_t hash = 14695981039346656037ULL;
+  for (const char c : cluster) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
+  return hash;
+}
+
+/// The first block of a segment; `seed` becomes the seed of its frames.
+[[nodiscard]] inline Buffer segment_block(const SegmentHeader& header, std::uint32_t& seed) {
+  Buffer block;
+  Encoder encoder{block};
+  encoder.raw(segment_magic.data(), segment_magic.size());
+  encoder(header);
+  seed = crc32c(block);
+  encoder(seed);
+  block.resize(segment_header_bytes);
+  return block;
+}
+
+/// nullopt when the block is not one that segment_block() made.
+[[nodiscard]] inline std::optional<SegmentHeader> parse_segment_block(std::span<const std::byte> block,
+                                                                      std::uint32_t& seed) {
+  if (block.size() < segment_header_bytes ||
+      !std::ranges::equal(block.first(segment_magic.size()), std::as_bytes(std::span{segment_magic})))
+    return std::nullopt;
+  Decoder decoder{block.subspan(segment_magic.size())};
+  SegmentHeader header;
+  decoder(header);
+  const std::size_t covered = block.size() - decoder.left().size();
+  decoder(seed);
+  if (!decoder.ok() || seed != crc32c(block.first(covered))) return std::nullopt;
+  return header;
+}
+
+[[nodiscard]] inline std::uint32_t frame_header_crc(std::span<const std::byte> header, std::uint64_t offset,
+                                                    std::uint32_t seed) {
+  const std::uint64_t little = little_endian(offset);
+  return crc32c(std::as_bytes(std::span{&little, 1}), crc32c(header.subspan(4, frame_header_bytes - 4), seed));
+}
+
+/// Puts the header before the payload that stands in `frame` from byte 32 on, and the padding behind it.
+/// `out` holds the frame from `begin` on to its end; `header` needs its two CRCs no more than its payload_bytes.
+inline void seal_frame(Buffer& out, std::size_t begin, FrameHeader header, std::uint64_t offset, std::uint32_t seed) {
+  const std::size_t payload_bytes = out.size() - begin - frame_header_bytes;
+  header.payload_bytes = static_cast<std::uint32_t>(payload_bytes);
+  header.payload_crc = crc32c(std::span{out}.subspan(begin + frame_header_bytes), seed);
+  out.resize(begin + frame_bytes(payload_bytes));
+  out.back() = frame_last_byte;
+  const auto place = std::span{out}.subspan(begin, frame_header_bytes);
+  const auto put = [&](std::size_t at, auto value) {
+    const auto little = little_endian(value);
+    std::memcpy(place.data() + at, &little, sizeof little);
+  };
+  put(4, header.payload_crc);
+  put(8, header.sequence);
+  put(16, header.flush_first);
+  put(24, header.payload_bytes);
+  put(28, header.kind);
+  place[31] = frame_last_byte;
+  put(0, frame_header_crc(place, offset, seed));
+}
+
+/// Appends a frame that will stand at `offset` of its segment. `record` is nullptr for an end or a mark.
+inline void append_frame(Buffer& out, const FrameHeader& header, const Record* record, std::uint64_t offset,
+                         std::uint32_t seed) {
+  const std::size_t begin = out.size();
+  out.resize(begin + frame_header_bytes);
+  if (record != nullptr) std::visit([&](const auto& fields) { encode(out, fields); }, *record);
+  seal_frame(out, begin, header, offset, seed);
+}
+
+/// What stands at an offset of a segment.
+struct ParsedFrame {
+  FrameHeader header;
+  std::span<const std::byte> payload;
+  bool header_valid = false;
+  bool valid = false;  ///< payload included
+};
+
+/// `segment` begins at offset `base` of its file.
+[[nodiscard]] inline ParsedFrame parse_frame(std::span<const std::byte> segment, std::uint64_t offset,
+                                             std::uint32_t seed, std::uint64_t base = 0) {
+  ParsedFrame frame;
+  const std::uint64_t at = offset - base;
+  if (at > segment.size() || segment.size() - at < frame_header_bytes) return frame;
+  const auto rest = segment.subspan(static_cast<std::size_t>(at));
+  if (rest[frame_header_bytes - 1] != frame_last_byte) return frame;
+  static_cast<void>(decode(rest.first(frame_header_bytes), frame.header));
+  const std::size_t payload_bytes = frame.header.payload_bytes;
+  if (frame.header.zero != 0 || payload_bytes > record_bytes_max || frame_bytes(payload_bytes) > rest.size() ||
+      frame.header.header_crc != frame_header_crc(rest, offset, seed))
+    return frame;
+  frame.header_valid = true;
+  frame.payload = rest.subspan(frame_header_bytes, payload_bytes);
+  frame.valid = crc32c(frame.payload, seed) == frame.header.payload_crc;
+  return frame;
+}
+
+/// nullopt when the kind is unknown or the payload is not exactly one record of it.
+[[nodiscard]] inline std::optional<Record> decode_record(std::uint8_t kind, std::span<const std::byte> payload) {
+  Record record;
+  Decoder decoder{payload};
+  const auto read = [&]<std::size_t... Index>(std::index_sequence<Index...>) {
+    return ((Index + 1 == kind && (decoder(record.template emplace<Index>()), true)) || ...);
+  };
+  if (!read(std::make_index_sequence<std::variant_size_v<Record>>{}) || !decoder.finished()) return std::nullopt;
+  return record;
+}
+
+[[nodiscard]] inline bool all_zero(std::span<const std::byte> bytes) {
+  return std::ranges::all_of(bytes, [](std::byte byte) { return byte == std::byte{0}; });
+}
+
+/// Could an unfinished write have left this, where a frame should begin? A sector of 512 bytes holds what was written,
+/// or what was there before (zeros), or some first bytes of the one and then the other. A flipped bit is none of these.
+[[nodiscard]] inline bool looks_torn(std::span<const std::byte> segment, std::size_t offset, const ParsedFrame& frame) {
+  constexpr std::size_t sector_bytes = 512;
+  if (segment.size() - offset < frame_header_bytes) return false;
+  const auto to_sector_end = [&](std::size_t from) {
+    const std::size_t end = std::min(segment.size(), (from / sector_bytes + 1) * sector_bytes);
+    return segment.subspan(from, end - from);
+  };
+  if (!frame.header_valid) return all_zero(to_sector_end(offset + frame_header_bytes - 1));
+  const std::size_t end = offset + frame_bytes(frame.header.payload_bytes);
+  if (all_zero(to_sector_end(end - 1))) return true;
+  for (std::size_t at = offset + frame_header_bytes; at < end; at = (at / sector_bytes + 1) * sector_bytes) {
+    const auto part = to_sector_end(at);
+    if (all_zero(part.first(std::min(part.size(), end - at)))) return true;
+  }
+  return false;
+}
+
+}  // namespace detail
+
+}  // namespace paxos

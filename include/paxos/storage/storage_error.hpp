@@ -1,0 +1,34 @@
+// Copyright (c) the paxos authors. MIT licence.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <system_error>
+
+namespace paxos {
+
+/// A data directory that must not, or cannot, be used. The text names the file, the place in it, what is affected as
+/// far as can be told, and what to do.
+class StorageError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+namespace detail {
+
+/// What to do about a log that lost what it had acknowledged.
+inline constexpr const char* damage_cure =
+    "This node may have promised or accepted things that it can no longer remember, so it must not vote. Restore the "
+    "whole directory from its last good copy if no vote was cast since, or remove this node from the cluster and add "
+    "a new member with a new id. Do not delete the log to start it again under the same id: it would forget its "
+    "promises, and chosen values could be lost.";
+
+inline void throw_on(const std::error_code& code, const std::string& doing) {
+  if (code)
+    throw StorageError(doing + ": " + code.message() +
+                       "; check the disk, its free space and the permissions of the data directory");
+}
+
+}  // namespace detail
+
+}  // namespace paxos

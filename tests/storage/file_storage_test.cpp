@@ -1,0 +1,295 @@
+// Copyright (c) the paxos authors. MIT licence.
+#include <paxos/storage/file_storage.hpp>
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <catch2/catch_template_test_macros.hpp>
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_exception.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+#include <paxos/storage/memory_storage.hpp>
+
+#include "rig.hpp"
+
+using namespace paxos;
+using namespace paxos::test;
+using Catch::Matchers::ContainsSubstring;
+using Catch::Matchers::MessageMatches;
+
+namespace {
+
+/// A storage that can be closed and opened again.
+class MemoryDisk {
+ public:
+  MemoryStorage& store() { return store_; }
+  void reopen() { store_.crash(); }
+
+ private:
+  MemoryStorage store_;
+};
+
+class FileDisk {
+ public:
+  FileDisk() { open(); }
+  FileStorage& store() { return *store_; }
+  void reopen() {
+    store_.reset();
+    open();
+  }
+
+ private:
+  void open() { store_ = std::make_unique<FileStorage>(config_in(dir_ / "data"), small_segments); }
+  TempDir dir_;
+  std::unique_ptr<FileStorage> store_;
+};
+
+/// A TestStorage whose files the test rules.
+struct Rig {
+  TempDir dir;
+  std::shared_ptr<TestFiles::Control> control = std::make_shared<TestFiles::Control>();
+  std::optional<TestStorage> store;
+
+  Rig() { open(); }
+  void open() {
+    store.reset();
+    store.emplace(config_in(dir / "data"), small_segments, TestFiles{control});
+  }
+  void fail_each(Call call, std::error_code error) {
+    control->fault = [=](Call made) { return made == call ? error : std::error_code{}; };
+  }
+  void fail_nothing() {
+    control->fault = [](Call) { return std::error_code{}; };
+  }
+};
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("every kind of record survives closing and opening", "[storage]", MemoryDisk, FileDisk) {
+  TestType disk;
+  CHECK(disk.store().recover().promised == Ballot{});
+  disk.store().append(promise(1));
+  disk.store().append(accept(1, 2, "one"));
+  disk.store().append(accept(2, 2, ""));
+  disk.store().append(accept(4, 2, "four"));
+  disk.store().append(accept(4, 3, "four again"));
+  disk.store().append(chosen(2));
+  CHECK(disk.store().append(learn(3, "three")) == WriteTicket{7});
+  CHECK(disk.store().flush().ok());
+  CHECK(disk.store().durable() == WriteTicket{7});
+  CHECK(disk.store().backlog() == 0);
+
+  for (int life = 0; life < 3; ++life) {
+    disk.reopen();
+    const Recovered recovered = disk.store().recover();
+    CHECK(recovered.promised == ballot(3));
+    CHECK(recovered.chosen_through == Slot{3});
+    CHECK(recovered.accepted == std::vector<AcceptedValue>{{Slot{4}, ballot(3), Value{"four again"}}});
+    CHECK(text_of(disk.store().read(Slot{1})) == "one");
+    CHECK(text_of(disk.store().read(Slot{2})) == "");
+    CHECK(text_of(disk.store().read(Slot{3})) == "three");
+    CHECK_FALSE(disk.store().read(Slot{4}));
+    CHECK_FALSE(disk.store().read(Slot{}));
+    CHECK(disk.store().durable() == WriteTicket{});
+  }
+  CHECK(disk.store().append(chosen(4)) == WriteTicket{1});
+  CHECK(disk.store().flush().ok());
+  disk.reopen();
+  CHECK(disk.store().recover().chosen_through == Slot{4});
+  CHECK(text_of(disk.store().read(Slot{4})) == "four again");
+}
+
+TEMPLATE_TEST_CASE("what was appended and not flushed is gone after a crash", "[storage]", MemoryDisk, FileDisk) {
+  TestType disk;
+  disk.store().append(promise(1));
+  CHECK(disk.store().flush().ok());
+  disk.store().append(promise(2));
+  CHECK(disk.store().backlog() > 0);
+  disk.reopen();
+  CHECK(disk.store().recover().promised == ballot(1));
+  CHECK(disk.store().backlog() == 0);
+}
+
+TEMPLATE_TEST_CASE("a chosen value can be read before and after its flush", "[storage]", MemoryDisk, FileDisk) {
+  TestType disk;
+  disk.store().append(learn(1, "early"));
+  CHECK(text_of(disk.store().read(Slot{1})) == "early");
+  CHECK(disk.store().flush().ok());
+  CHECK(text_of(disk.store().read(Slot{1})) == "early");
+}
+
+TEST_CASE("the log goes on over many segments, and all of it is read again", "[file_storage]") {
+  Rig rig;
+  constexpr std::uint64_t slots = 200;
+  const auto value = [](std::uint64_t slot) { return noise(100 + slot * 7, static_cast<std::uint32_t>(slot)); };
+  for (std::uint64_t slot = 1; slot <= slots; ++slot) {
+    rig.store->append(accept(slot, 1, value(slot)));
+    if (slot % 3 == 0) rig.store->append(chosen(slot));
+    if (slot % 7 == 0) CHECK(rig.store->flush().ok());
+    if (slot % 11 == 0) rig.store->prepare();
+  }
+  CHECK(rig.store->flush().ok());
+  CHECK(std::filesystem::exists(rig.dir / "data/log-0000000000000010.paxos"));
+  rig.open();
+  CHECK(rig.store->recover().chosen_through == Slot{198});
+  CHECK(rig.store->recover().accepted.size() == 2);
+  CHECK(rig.store->torn_bytes() == 0);
+  for (std::uint64_t slot = 1; slot <= 198; ++slot) CHECK(text_of(rig.store->read(Slot{slot})) == value(slot));
+}
+
+TEST_CASE("a record larger than a segment gets a segment that holds it", "[file_storage]") {
+  Rig rig;
+  const std::string large = noise(100000, 1);
+  rig.store->append(learn(1, "small"));
+  rig.store->append(learn(2, large));
+  rig.store->append(learn(3, "small again"));
+  CHECK(text_of(rig.store->read(Slot{2})) == large);
+  CHECK(rig.store->flush().ok());
+  rig.open();
+  CHECK(text_of(rig.store->read(Slot{2})) == large);
+  CHECK(text_of(rig.store->read(Slot{3})) == "small again");
+}
+
+TEST_CASE("a second storage on the directory is refused and told who holds it", "[file_storage]") {
+  Rig rig;
+  CHECK_THROWS_MATCHES(TestStorage(config_in(rig.dir / "data"), small_segments), StorageError,
+                       MessageMatches(ContainsSubstring("in use by process " + std::to_string(::getpid()))));
+}
+
+TEST_CASE("segment sizes out of range are refused", "[file_storage]") {
+  TempDir dir;
+  for (const std::size_t bytes : {std::size_t{0}, std::size_t{8192}, std::size_t{20000}, std::size_t{2} << 30})
+    CHECK_THROWS_AS(TestStorage(config_in(dir / "data"), FileStorageOptions{.segment_bytes = bytes}), ConfigError);
+}
+
+TEST_CASE("a failed sync is final, even when the next would succeed", "[file_storage]") {
+  Rig rig;
+  rig.store->append(promise(1));
+  CHECK(rig.store->flush().ok());
+  rig.store->append(promise(2));
+  rig.fail_each(Call::sync_data, eio);
+  const Status status = rig.store->flush();
+  CHECK(status.code == Errc::storage_failed);
+  CHECK_THAT(status.text, ContainsSubstring("log-0000000000000001.paxos' cannot be synced"));
+  rig.fail_nothing();
+  CHECK(rig.store->flush().code == Errc::storage_failed);
+  rig.store->append(promise(3));
+  CHECK(rig.store->flush().code == Errc::storage_failed);
+  CHECK(rig.store->durable() == WriteTicket{1});
+}
+
+TEST_CASE("a sync that fails for want of space is as final as any other", "[file_storage]") {
+  Rig rig;
+  rig.store->append(promise(1));
+  rig.fail_each(Call::sync_data, enospc);
+  CHECK(rig.store->flush().code == Errc::storage_failed);
+  rig.fail_nothing();
+  CHECK(rig.store->flush().code == Errc::storage_failed);
+}
+
+TEST_CASE("a failed write is final", "[file_storage]") {
+  Rig rig;
+  rig.store->append(promise(1));
+  rig.fail_each(Call::write, eio);
+  CHECK(rig.store->flush().code == Errc::storage_failed);
+  rig.fail_nothing();
+  CHECK(rig.store->flush().code == Errc::storage_failed);
+}
+
+TEST_CASE("on a full disk the records wait, and are written once there is space", "[file_storage]") {
+  // The nth write fails; from the ninth record on a new segment is needed, so all kinds of write are met.
+  for (int nth = 1; nth <= 12; ++nth) {
+    CAPTURE(nth);
+    Rig rig;
+    rig.store->append(promise(1));
+    CHECK(rig.store->flush().ok());
+    for (std::uint64_t slot = 1; slot <= 20; ++slot) rig.store->append(learn(slot, noise(1000, 1)));
+    rig.control->fault = [left = nth](Call call) mutable {
+      return call == Call::write && --left <= 0 ? enospc : std::error_code{};
+    };
+    const Status status = rig.store->flush();
+    if (status.ok()) {
+      CHECK(nth > 3);
+      continue;
+    }
+    CHECK(status.code == Errc::storage_full);
+    CHECK(rig.store->durable() == WriteTicket{1});
+    CHECK(rig.store->flush().code == Errc::storage_full);
+    rig.store->append(learn(21, "later"));
+    CHECK(text_of(rig.store->read(Slot{20})) == noise(1000, 1));
+    CHECK(text_of(rig.store->read(Slot{21})) == "later");
+
+    const Image crashed = image_of(rig.dir / "data");
+    rig.fail_nothing();
+    CHECK(rig.store->flush().ok());
+    CHECK(rig.store->durable() == WriteTicket{22});
+    CHECK(rig.store->backlog() == 0);
+    rig.open();
+    CHECK(rig.store->recover().chosen_through == Slot{21});
+
+    rig.store.reset();
+    put_back(crashed, rig.dir / "data");
+    rig.open();
+    CHECK(rig.store->recover().promised == ballot(1));
+    CHECK(rig.store->recover().chosen_through <= Slot{20});
+  }
+}
+
+TEST_CASE("short writes are carried on", "[file_storage]") {
+  Rig rig;
+  rig.control->write_bytes_max = 37;
+  for (std::uint64_t slot = 1; slot <= 30; ++slot) {
+    rig.store->append(learn(slot, noise(900, static_cast<std::uint32_t>(slot))));
+    CHECK(rig.store->flush().ok());
+  }
+  rig.open();
+  CHECK(rig.store->recover().chosen_through == Slot{30});
+  for (std::uint64_t slot = 1; slot <= 30; ++slot)
+    CHECK(text_of(rig.store->read(Slot{slot})) == noise(900, static_cast<std::uint32_t>(slot)));
+}
+
+TEST_CASE("a chosen value whose bytes rot is not returned", "[file_storage]") {
+  Rig rig;
+  rig.store->append(learn(1, noise(200, 1)));
+  CHECK(rig.store->flush().ok());
+  std::fstream file{rig.dir / "data/log-0000000000000001.paxos", std::ios::in | std::ios::out | std::ios::binary};
+  file.seekp(4096 + 100);
+  file.put('\0');
+  file.close();
+  CHECK_FALSE(rig.store->read(Slot{1}));
+}
+
+TEST_CASE("appends, reads and flushes may run at once", "[file_storage][threads]") {
+  TempDir dir;
+  constexpr std::uint64_t slots = 2000;
+  const auto value = [](std::uint64_t slot) { return noise(20 + slot % 300, static_cast<std::uint32_t>(slot)); };
+  {
+    FileStorage store{config_in(dir / "data"), FileStorageOptions{.segment_bytes = 64 << 10}};
+    std::atomic<bool> done{false};
+    std::atomic<bool> failed{false};
+    std::thread flusher{[&] {
+      while (!done.load()) {
+        if (!store.flush().ok()) failed = done = true;
+        store.prepare();
+      }
+    }};
+    std::uint64_t wrong = 0;
+    for (std::uint64_t slot = 1; slot <= slots; ++slot) {
+      store.append(learn(slot, value(slot)));
+      const std::uint64_t other = 1 + (slot * 7919) % slot;
+      wrong += text_of(store.read(Slot{other})) != value(other) ? 1 : 0;
+      wrong += store.durable() > WriteTicket{slot} ? 1 : 0;
+      while (store.backlog() > 100000 && !failed) std::this_thread::yield();
+    }
+    while (store.durable() < WriteTicket{slots} && !failed) std::this_thread::yield();
+    done = true;
+    flusher.join();
+    CHECK_FALSE(failed);
+    CHECK(wrong == 0);
+  }
+  FileStorage store{config_in(dir / "data")};
+  CHECK(store.recover().chosen_through == Slot{slots});
+}
