@@ -255,7 +255,10 @@ inline void check_fields(const Json& object) {
   } catch (const detail::Bad& bad) {
     return refused(bad.stat, bad.why);
   } catch (const Json::exception& error) {
-    return refused(400, fmt::format("not JSON: {}", error.what()));
+    // "[json.exception.parse_error.101] parse error at …": the part in brackets is for programmers.
+    const std::string_view text{error.what()};
+    const std::size_t bracket = text.find("] ");
+    return refused(400, fmt::format("not JSON: {}", bracket == text.npos ? text : text.substr(bracket + 2)));
   }
 }
 
