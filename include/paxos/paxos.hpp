@@ -4,6 +4,19 @@
 // Everything but the simulator (paxos/sim/), which programs do not need.
 
 #include <paxos/core.hpp>
+#include <paxos/node.hpp>
+#include <paxos/node/node_core.hpp>
+#include <paxos/node/unique_function.hpp>
+#include <paxos/storage/data_directory.hpp>
+#include <paxos/storage/file_storage.hpp>
+#include <paxos/storage/file_system.hpp>
+#include <paxos/storage/group_commit.hpp>
+#include <paxos/storage/log_index.hpp>
+#include <paxos/storage/log_recovery.hpp>
+#include <paxos/storage/segment.hpp>
+#include <paxos/storage/segment_files.hpp>
+#include <paxos/storage/storage_error.hpp>
+#include <paxos/storage/write_batch.hpp>
 #include <paxos/transport/address.hpp>
 #include <paxos/transport/connection.hpp>
 #include <paxos/transport/frame.hpp>

@@ -19,6 +19,7 @@ class SlotWindow {
 
   /// The slot before the first one of the window.
   [[nodiscard]] Slot base() const { return base_; }
+  [[nodiscard]] std::size_t limit() const { return limit_; }
   [[nodiscard]] bool admits(Slot slot) const { return slot > base_ && slots_between(base_, slot) <= limit_; }
 
   [[nodiscard]] T* find(Slot slot) { return const_cast<T*>(std::as_const(*this).find(slot)); }

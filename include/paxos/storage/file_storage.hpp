@@ -80,7 +80,7 @@ class BasicFileStorage {
     const auto fault = index_.fold(
         record, {layout_.number, static_cast<std::uint32_t>(offset_), static_cast<std::uint32_t>(payload_bytes)});
     ensure(!fault, [&] { return "FileStorage: " + fault->text(); });
-    put_frame(static_cast<FrameKind>(record.index() + 1), &record, payload_bytes);
+    put_frame(static_cast<LogFrameKind>(record.index() + 1), &record, payload_bytes);
     last_ticket_ = last_ticket_.next();
     pending_.last_ticket = last_ticket_;
     return last_ticket_;
@@ -177,8 +177,8 @@ class BasicFileStorage {
     next_sequence_ = log.next_sequence;
     offset_ = log.next_offset;
     written_size_ = layout_.size;
-    if (!log.needs_mark || offset_ + 2 * frame_header_bytes > layout_.size) return;
-    put_frame(FrameKind::mark, nullptr, 0);
+    if (!log.needs_mark || offset_ + 2 * log_frame_header_bytes > layout_.size) return;
+    put_frame(LogFrameKind::mark, nullptr, 0);
     // On a full disk the mark goes with the first records.
     if (const Status status = flush(); !status.ok() && status.code != Errc::storage_full)
       throw StorageError(status.text);
@@ -214,9 +214,9 @@ class BasicFileStorage {
   /// Where a record goes is settled when it is appended, so that a flush which must be tried again writes the same
   /// bytes to the same places. Every segment keeps room for its end.
   void make_room(std::size_t payload_bytes) {
-    const std::uint64_t needed = detail::frame_bytes(payload_bytes) + frame_header_bytes;
+    const std::uint64_t needed = detail::frame_bytes(payload_bytes) + log_frame_header_bytes;
     if (offset_ + needed <= layout_.size) return;
-    put_frame(FrameKind::end, nullptr, 0);
+    put_frame(LogFrameKind::end, nullptr, 0);
     const std::uint64_t whole = (segment_header_bytes + needed + 4095) / 4096 * 4096;
     layout_ = header_after(layout_.number, std::max(next_size(layout_.size), whole));
     seeds_.push_back(layout_seed());
@@ -224,13 +224,13 @@ class BasicFileStorage {
     pending_.chunks.push_back({layout_, true, offset_, {}});
   }
 
-  void put_frame(FrameKind kind, const Record* record, std::size_t payload_bytes) {
+  void put_frame(LogFrameKind kind, const Record* record, std::size_t payload_bytes) {
     if (pending_.empty()) {
       pending_.first_sequence = next_sequence_;
       pending_.last_ticket = last_ticket_;
     }
     Buffer& out = pending_.bytes_for(layout_, offset_);
-    FrameHeader header;
+    LogFrameHeader header;
     header.sequence = next_sequence_++;
     header.flush_first = pending_.first_sequence;
     header.kind = static_cast<std::uint8_t>(kind);

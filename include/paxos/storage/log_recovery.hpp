@@ -148,7 +148,7 @@ class LogRecovery {
       }
       take(number, offset, frame);
       offset += frame_bytes(frame.header.payload_bytes);
-      if (frame.header.kind == static_cast<std::uint8_t>(FrameKind::end)) break;
+      if (frame.header.kind == static_cast<std::uint8_t>(LogFrameKind::end)) break;
     }
     if (number == log_.segments.size())
       refuse(number + 1, 0,
@@ -157,7 +157,7 @@ class LogRecovery {
   }
 
   void take(std::uint64_t number, std::uint64_t offset, const ParsedFrame& frame) {
-    const FrameHeader& header = frame.header;
+    const LogFrameHeader& header = frame.header;
     const bool begins_flush = header.flush_first == header.sequence;
     if (header.sequence != log_.next_sequence || (!begins_flush && header.flush_first != flush_first_))
       refuse(number, offset,
@@ -166,7 +166,7 @@ class LogRecovery {
     if (begins_flush) last_flush_ = {number, static_cast<std::uint32_t>(offset), 0};
     flush_first_ = header.flush_first;
     ++log_.next_sequence;
-    log_.needs_mark = header.kind != static_cast<std::uint8_t>(FrameKind::mark);
+    log_.needs_mark = header.kind != static_cast<std::uint8_t>(LogFrameKind::mark);
     if (header.kind >= 0x80 && header.kind <= 0x81) return;
     const auto record = decode_record(header.kind, frame.payload);
     if (!record)
@@ -188,7 +188,7 @@ class LogRecovery {
   };
 
   void look_at(std::uint64_t number, const Buffer& bytes, std::uint64_t from, Behind& behind) const {
-    for (std::uint64_t at = from; at + frame_header_bytes <= bytes.size(); at += frame_header_bytes) {
+    for (std::uint64_t at = from; at + log_frame_header_bytes <= bytes.size(); at += log_frame_header_bytes) {
       const ParsedFrame frame = parse_frame(bytes, at, seeds_[number - 1]);
       if (!frame.header_valid) continue;
       behind.proof = std::max(behind.proof, frame.header.flush_first);

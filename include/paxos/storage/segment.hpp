@@ -52,7 +52,7 @@ namespace paxos {
 // end is written, so that a missing file shows.
 
 inline constexpr std::size_t segment_header_bytes = 4096;
-inline constexpr std::size_t frame_header_bytes = 32;
+inline constexpr std::size_t log_frame_header_bytes = 32;
 /// No payload of a frame is larger: a larger length in a file is damage, and a larger record is the caller's defect.
 inline constexpr std::size_t record_bytes_max = std::size_t{64} << 20;
 inline constexpr std::size_t segment_bytes_max = std::size_t{1} << 30;
@@ -76,10 +76,10 @@ struct SegmentHeader {
   }
 };
 
-enum class FrameKind : std::uint8_t { promise = 1, accept, chosen, learn, end = 0x80, mark = 0x81 };
+enum class LogFrameKind : std::uint8_t { promise = 1, accept, chosen, learn, end = 0x80, mark = 0x81 };
 
 /// The fixed part of a frame.
-struct FrameHeader {
+struct LogFrameHeader {
   std::uint32_t header_crc = 0;
   std::uint32_t payload_crc = 0;
   std::uint64_t sequence = 0;
@@ -101,8 +101,8 @@ inline constexpr std::array<char, 8> segment_magic{'P', 'A', 'X', 'O', 'S', 'L',
 inline constexpr std::byte frame_last_byte{0x5A};
 
 [[nodiscard]] constexpr std::size_t frame_bytes(std::size_t payload_bytes) {
-  if (payload_bytes == 0) return frame_header_bytes;
-  return frame_header_bytes + (payload_bytes + 1 + 31) / 32 * 32;
+  if (payload_bytes == 0) return log_frame_header_bytes;
+  return log_frame_header_bytes + (payload_bytes + 1 + 31) / 32 * 32;
 }
 
 [[nodiscard]] inline std::string segment_name(std::uint64_t number) {
@@ -146,18 +146,18 @@ inline constexpr std::byte frame_last_byte{0x5A};
 [[nodiscard]] inline std::uint32_t frame_header_crc(std::span<const std::byte> header, std::uint64_t offset,
                                                     std::uint32_t seed) {
   const std::uint64_t little = little_endian(offset);
-  return crc32c(std::as_bytes(std::span{&little, 1}), crc32c(header.subspan(4, frame_header_bytes - 4), seed));
+  return crc32c(std::as_bytes(std::span{&little, 1}), crc32c(header.subspan(4, log_frame_header_bytes - 4), seed));
 }
 
 /// Puts the header before the payload that stands in `frame` from byte 32 on, and the padding behind it.
 /// `out` holds the frame from `begin` on to its end; `header` needs its two CRCs no more than its payload_bytes.
-inline void seal_frame(Buffer& out, std::size_t begin, FrameHeader header, std::uint64_t offset, std::uint32_t seed) {
-  const std::size_t payload_bytes = out.size() - begin - frame_header_bytes;
+inline void seal_frame(Buffer& out, std::size_t begin, LogFrameHeader header, std::uint64_t offset, std::uint32_t seed) {
+  const std::size_t payload_bytes = out.size() - begin - log_frame_header_bytes;
   header.payload_bytes = static_cast<std::uint32_t>(payload_bytes);
-  header.payload_crc = crc32c(std::span{out}.subspan(begin + frame_header_bytes), seed);
+  header.payload_crc = crc32c(std::span{out}.subspan(begin + log_frame_header_bytes), seed);
   out.resize(begin + frame_bytes(payload_bytes));
   out.back() = frame_last_byte;
-  const auto place = std::span{out}.subspan(begin, frame_header_bytes);
+  const auto place = std::span{out}.subspan(begin, log_frame_header_bytes);
   const auto put = [&](std::size_t at, auto value) {
     const auto little = little_endian(value);
     std::memcpy(place.data() + at, &little, sizeof little);
@@ -172,17 +172,17 @@ inline void seal_frame(Buffer& out, std::size_t begin, FrameHeader header, std::
 }
 
 /// Appends a frame that will stand at `offset` of its segment. `record` is nullptr for an end or a mark.
-inline void append_frame(Buffer& out, const FrameHeader& header, const Record* record, std::uint64_t offset,
+inline void append_frame(Buffer& out, const LogFrameHeader& header, const Record* record, std::uint64_t offset,
                          std::uint32_t seed) {
   const std::size_t begin = out.size();
-  out.resize(begin + frame_header_bytes);
+  out.resize(begin + log_frame_header_bytes);
   if (record != nullptr) std::visit([&](const auto& fields) { encode(out, fields); }, *record);
   seal_frame(out, begin, header, offset, seed);
 }
 
 /// What stands at an offset of a segment.
 struct ParsedFrame {
-  FrameHeader header;
+  LogFrameHeader header;
   std::span<const std::byte> payload;
   bool header_valid = false;
   bool valid = false;  ///< payload included
@@ -193,16 +193,16 @@ struct ParsedFrame {
                                              std::uint32_t seed, std::uint64_t base = 0) {
   ParsedFrame frame;
   const std::uint64_t at = offset - base;
-  if (at > segment.size() || segment.size() - at < frame_header_bytes) return frame;
+  if (at > segment.size() || segment.size() - at < log_frame_header_bytes) return frame;
   const auto rest = segment.subspan(static_cast<std::size_t>(at));
-  if (rest[frame_header_bytes - 1] != frame_last_byte) return frame;
-  static_cast<void>(decode(rest.first(frame_header_bytes), frame.header));
+  if (rest[log_frame_header_bytes - 1] != frame_last_byte) return frame;
+  static_cast<void>(decode(rest.first(log_frame_header_bytes), frame.header));
   const std::size_t payload_bytes = frame.header.payload_bytes;
   if (frame.header.zero != 0 || payload_bytes > record_bytes_max || frame_bytes(payload_bytes) > rest.size() ||
       frame.header.header_crc != frame_header_crc(rest, offset, seed))
     return frame;
   frame.header_valid = true;
-  frame.payload = rest.subspan(frame_header_bytes, payload_bytes);
+  frame.payload = rest.subspan(log_frame_header_bytes, payload_bytes);
   frame.valid = crc32c(frame.payload, seed) == frame.header.payload_crc;
   return frame;
 }
@@ -226,15 +226,15 @@ struct ParsedFrame {
 /// or what was there before (zeros), or some first bytes of the one and then the other. A flipped bit is none of these.
 [[nodiscard]] inline bool looks_torn(std::span<const std::byte> segment, std::size_t offset, const ParsedFrame& frame) {
   constexpr std::size_t sector_bytes = 512;
-  if (segment.size() - offset < frame_header_bytes) return false;
+  if (segment.size() - offset < log_frame_header_bytes) return false;
   const auto to_sector_end = [&](std::size_t from) {
     const std::size_t end = std::min(segment.size(), (from / sector_bytes + 1) * sector_bytes);
     return segment.subspan(from, end - from);
   };
-  if (!frame.header_valid) return all_zero(to_sector_end(offset + frame_header_bytes - 1));
+  if (!frame.header_valid) return all_zero(to_sector_end(offset + log_frame_header_bytes - 1));
   const std::size_t end = offset + frame_bytes(frame.header.payload_bytes);
   if (all_zero(to_sector_end(end - 1))) return true;
-  for (std::size_t at = offset + frame_header_bytes; at < end; at = (at / sector_bytes + 1) * sector_bytes) {
+  for (std::size_t at = offset + log_frame_header_bytes; at < end; at = (at / sector_bytes + 1) * sector_bytes) {
     const auto part = to_sector_end(at);
     if (all_zero(part.first(std::min(part.size(), end - at)))) return true;
   }

@@ -47,7 +47,7 @@ struct WriteBatch {
     const Chunk* chunk = chunk_of(location);
     if (chunk == nullptr) return {};
     return std::span{chunk->bytes}.subspan(
-        static_cast<std::size_t>(location.offset - chunk->offset) + frame_header_bytes, location.payload_bytes);
+        static_cast<std::size_t>(location.offset - chunk->offset) + log_frame_header_bytes, location.payload_bytes);
   }
   [[nodiscard]] std::uint8_t kind_at(const FrameLocation& location) const {
     const Chunk* chunk = chunk_of(location);

@@ -1,0 +1,89 @@
+// Copyright (c) the paxos authors. MIT licence.
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <utility>
+#include <variant>
+
+#include <paxos/core/message.hpp>
+#include <paxos/core/node_id.hpp>
+#include <paxos/core/write_ticket.hpp>
+#include <paxos/policy/transport.hpp>
+
+namespace paxos {
+
+/// "Durable before reply", in one place: keeps each message back until its ticket is durable, and hands what a node
+/// says to itself back to that node. Knows nothing of what the messages mean, but that acknowledgements of
+/// neighbouring slots fit into one.
+template <Transport Net>
+class Outbox {
+ public:
+  Outbox(NodeId self, Net& net) : self_(self), net_(net) {}
+
+  void send(NodeId to, Message message) {
+    if (to == self_) {
+      to_self_.push_back(std::move(message));
+    } else {
+      net_.send(to, std::move(message));
+    }
+  }
+
+  void send_after(WriteTicket ticket, NodeId to, Message message) {
+    if (ticket <= durable_) return send(to, std::move(message));
+    waiting_.push_back(Waiting{ticket, to, std::move(message)});
+  }
+
+  /// Releases, in the order in which they were sent, the messages that waited for `durable` or less.
+  void on_durable(WriteTicket durable) {
+    if (durable <= durable_) return;
+    durable_ = durable;
+    std::deque<Waiting> ready;
+    std::erase_if(waiting_, [&](Waiting& held) {
+      if (held.ticket > durable_) return false;
+      if (!merge(ready, held)) ready.push_back(std::move(held));
+      return true;
+    });
+    for (Waiting& released : ready) send(released.to, std::move(released.message));
+  }
+
+  /// The next message of this node to itself; the caller handles it as any other.
+  [[nodiscard]] bool take_to_self(Message& message) {
+    if (to_self_.empty()) return false;
+    message = std::move(to_self_.front());
+    to_self_.pop_front();
+    return true;
+  }
+
+  /// Whether a flush would let a message go.
+  [[nodiscard]] bool is_waiting() const { return !waiting_.empty(); }
+
+ private:
+  struct Waiting {
+    WriteTicket ticket;
+    NodeId to;
+    Message message;
+  };
+
+  /// Accepted{b, 4, 6} and Accepted{b, 7, 7} to one node are Accepted{b, 4, 7}.
+  static bool merge(std::deque<Waiting>& ready, const Waiting& next) {
+    const auto* right = std::get_if<Accepted>(&next.message);
+    if (right == nullptr) return false;
+    for (Waiting& earlier : ready) {
+      auto* left = std::get_if<Accepted>(&earlier.message);
+      if (left == nullptr || earlier.to != next.to || left->ballot != right->ballot) continue;
+      if (left->last.next() != right->first) continue;
+      left->last = right->last;
+      return true;
+    }
+    return false;
+  }
+
+  NodeId self_;
+  Net& net_;
+  WriteTicket durable_;
+  std::deque<Waiting> waiting_;
+  std::deque<Message> to_self_;
+};
+
+}  // namespace paxos

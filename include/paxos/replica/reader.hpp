@@ -1,0 +1,179 @@
+// Copyright (c) the paxos authors. MIT licence.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include <paxos/core/config.hpp>
+#include <paxos/core/message.hpp>
+#include <paxos/core/slot.hpp>
+#include <paxos/core/time.hpp>
+#include <paxos/policy/transport.hpp>
+
+namespace paxos {
+
+/// Names one read of this node, in one life.
+using ReadId = std::uint64_t;
+
+/// A read that is over: serve it now, or say why not.
+struct ReadyRead {
+  ReadId id = 0;
+  bool is_confirmed = false;  ///< false: no quorum confirmed a leader in time
+};
+
+/// Linearizable reads without a slot (the Raft dissertation, 6.4, calls it ReadIndex): note how far the leader's log is
+/// chosen, have a quorum confirm that it still led after the read began, and serve once that much is applied here.
+///
+/// Reads that arrive while a round is out share the next one. A node that does not lead asks the leader for the index.
+template <Transport Net>
+class Reader {
+ public:
+  /// What the rest of the replica knows at the end of a turn.
+  struct View {
+    NodeId leader;
+    Ballot ballot;  ///< of the reign
+    bool is_leading = false;
+    bool is_open = false;  ///< leading, and the slot that opened the reign is applied
+    Slot chosen_through;   ///< leading: every slot up to here is chosen, and no later one was acknowledged before now
+    std::uint64_t confirmed_round = 0;
+    Slot applied;
+  };
+
+  Reader(const Config& config, Net& net, std::uint64_t first_nonce) : config_(config), net_(net), nonce_(first_nonce) {}
+
+  /// False when too many reads wait already.
+  [[nodiscard]] bool read(ReadId id, Time now) {
+    if (open_.size() >= reads_max) return false;
+    open_.push_back(Request{id, now + config_.request_timeout});
+    return true;
+  }
+
+  void on_read_index(NodeId from, const ReadIndex& request) {
+    if (open_remote_.size() < remote_max) open_remote_.push_back(Remote{from, request.nonce});
+  }
+
+  void on_read_index_reply(const ReadIndexReply& reply, Time now) {
+    if (!asked_ || !asked_->nonce || *asked_->nonce != reply.nonce) return;
+    if (reply.confirmed) {
+      release(reply.index);
+    } else {
+      asked_->retry_at = now;
+    }
+  }
+
+  /// Moves every read as far as it can go. `request_round()` starts a heartbeat round and gives its number.
+  template <class RequestRound>
+  void end_turn(const View& view, Time now, RequestRound&& request_round) {
+    if (asked_ && is_stale(*asked_, view, now)) reopen();
+    if (view.is_leading) {
+      if (asked_ && view.confirmed_round >= asked_->round) {
+        for (const Remote& remote : asked_->remote)
+          net_.send(remote.from, ReadIndexReply{remote.nonce, true, asked_->index});
+        release(asked_->index);
+      }
+      // The index is noted before the round starts, and both after the reads arrived.
+      if (!asked_ && view.is_open && !(open_.empty() && open_remote_.empty()))
+        asked_ = Group{std::exchange(open_, {}),
+                       std::exchange(open_remote_, {}),
+                       std::nullopt,
+                       view.ballot,
+                       request_round(),
+                       view.chosen_through,
+                       Time::max()};
+    } else {
+      for (const Remote& remote : open_remote_) net_.send(remote.from, ReadIndexReply{remote.nonce, false, Slot{}});
+      open_remote_.clear();
+      if (!asked_ && !open_.empty() && view.leader != NodeId{}) {
+        asked_ = Group{std::exchange(open_, {}), {}, ++nonce_, {}, 0, Slot{}, now + config_.election_timeout};
+        net_.send(view.leader, ReadIndex{*asked_->nonce});
+      }
+    }
+    while (!confirmed_.empty() && confirmed_.front().index <= view.applied) {
+      for (const Request& request : confirmed_.front().requests) ready_.push_back(ReadyRead{request.id, true});
+      confirmed_.pop_front();
+    }
+  }
+
+  /// Gives up what is out of time.
+  void on_tick(Time now) {
+    const auto expire = [&](std::vector<Request>& requests) {
+      std::erase_if(requests, [&](const Request& request) {
+        if (now < request.deadline) return false;
+        ready_.push_back(ReadyRead{request.id, false});
+        return true;
+      });
+    };
+    expire(open_);
+    if (asked_) expire(asked_->requests);
+    for (Confirmed& group : confirmed_) expire(group.requests);
+  }
+
+  /// Gives up everything: the node stops.
+  void fail_all() { on_tick(Time::max()); }
+
+  [[nodiscard]] std::vector<ReadyRead> take_ready() { return std::exchange(ready_, {}); }
+
+ private:
+  static constexpr std::size_t remote_max = 1024;
+  static constexpr std::size_t reads_max = std::size_t{1} << 20;
+
+  struct Request {
+    ReadId id = 0;
+    Time deadline;
+  };
+  struct Remote {
+    NodeId from;
+    std::uint64_t nonce = 0;
+  };
+  /// Reads that wait for one confirmation: a round of our own, or the leader's answer to our nonce.
+  struct Group {
+    std::vector<Request> requests;
+    std::vector<Remote> remote;
+    std::optional<std::uint64_t> nonce;
+    Ballot ballot;  ///< the reign in which `round` and `index` were taken
+    std::uint64_t round = 0;
+    Slot index;
+    Time retry_at;
+  };
+  /// Reads that wait for a slot to be applied.
+  struct Confirmed {
+    Slot index;
+    std::vector<Request> requests;
+  };
+
+  /// An index is worth what the reign was in which it was noted: a later reign of this very node confirms nothing about
+  /// it, as another may have led, and acknowledged more, in between.
+  static bool is_stale(const Group& group, const View& view, Time now) {
+    const bool is_own_round = !group.nonce.has_value();
+    return is_own_round != view.is_leading || (is_own_round && group.ballot != view.ballot) || now >= group.retry_at;
+  }
+
+  void release(Slot index) {
+    // Served in the order of their indices: a later confirmation never has a lower one than it needs.
+    if (!confirmed_.empty()) index = std::max(index, confirmed_.back().index);
+    confirmed_.push_back(Confirmed{index, std::move(asked_->requests)});
+    asked_.reset();
+  }
+
+  /// The confirmation did not come, or cannot come any more: the reads ask again, the remote ones elsewhere.
+  void reopen() {
+    open_.insert(open_.begin(), asked_->requests.begin(), asked_->requests.end());
+    for (const Remote& remote : asked_->remote) net_.send(remote.from, ReadIndexReply{remote.nonce, false, Slot{}});
+    asked_.reset();
+  }
+
+  const Config& config_;
+  Net& net_;
+  std::uint64_t nonce_;
+  std::vector<Request> open_;
+  std::vector<Remote> open_remote_;
+  std::optional<Group> asked_;
+  std::deque<Confirmed> confirmed_;
+  std::vector<ReadyRead> ready_;
+};
+
+}  // namespace paxos

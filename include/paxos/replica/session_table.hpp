@@ -1,0 +1,110 @@
+// Copyright (c) the paxos authors. MIT licence.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include <paxos/core/archive.hpp>
+#include <paxos/core/command.hpp>
+#include <paxos/core/config.hpp>
+#include <paxos/core/slot.hpp>
+
+namespace paxos {
+
+/// What makes a retry harmless: for each session the answers that its asker may still be waiting for.
+///
+/// Part of the replicated state, driven by the log alone, so that all replicas agree on every verdict. Bounded: when
+/// it is full the session idle for longest (in slots, not seconds) is evicted. A command of an unknown session that
+/// was issued before the last use of any evicted one may have run already, and is refused: that is what
+/// Command::issued_after is for.
+class SessionTable {
+ public:
+  enum class Verdict {
+    fresh,          ///< run it, then record() the answer
+    repeated,       ///< it ran; answer() has what it returned
+    settled,        ///< a later command said that its answer is not awaited any more
+    expired,        ///< its session may have been evicted since it was issued
+    out_of_window,  ///< too far above the lowest unsettled sequence
+  };
+
+  explicit SessionTable(const Config& config) : sessions_max_(config.sessions_max), window_(config.session_window) {}
+
+  /// Judges a command in slot `slot`, opening its session if need be.
+  [[nodiscard]] Verdict judge(const RequestId& id, std::uint64_t settled_below, Slot issued_after, Slot slot) {
+    auto found = sessions_.find(id.session);
+    if (found == sessions_.end()) {
+      if (issued_after < evicted_through_) return Verdict::expired;
+      if (sessions_.size() >= sessions_max_) evict();
+      found = sessions_.emplace(id.session, Session{std::min(settled_below, id.sequence), {}, {}, 0}).first;
+    }
+    Session& session = found->second;
+    session.last_slot = slot;
+    session.last_use = ++uses_;
+    settle(session, std::min(settled_below, id.sequence));
+    if (id.sequence < session.lowest) return Verdict::settled;
+    const std::uint64_t offset = id.sequence - session.lowest;
+    if (offset >= window_) return Verdict::out_of_window;
+    return offset < session.answers.size() && session.answers[offset] ? Verdict::repeated : Verdict::fresh;
+  }
+
+  /// The answer to a repeated command.
+  [[nodiscard]] const Bytes& answer(const RequestId& id) const {
+    const Session& session = sessions_.at(id.session);
+    return *session.answers.at(id.sequence - session.lowest);
+  }
+
+  /// Keeps the answer to a fresh command.
+  void record(const RequestId& id, Bytes answer) {
+    Session& session = sessions_.at(id.session);
+    const std::uint64_t offset = id.sequence - session.lowest;
+    if (offset >= session.answers.size()) session.answers.resize(offset + 1);
+    session.answers[offset] = std::move(answer);
+  }
+
+  [[nodiscard]] std::size_t size() const { return sessions_.size(); }
+
+  template <class Archive>
+  void save(Archive& archive) const {
+    archive(static_cast<std::uint64_t>(sessions_.size()), uses_, evicted_through_);
+    for (const auto& [id, session] : sessions_) {
+      archive(id, session.lowest, session.last_slot, session.last_use,
+              static_cast<std::uint64_t>(session.answers.size()));
+      for (const auto& answer : session.answers) archive(answer.has_value(), answer.value_or(Bytes{}));
+    }
+  }
+
+ private:
+  struct Session {
+    std::uint64_t lowest = 0;                  ///< every sequence below is settled
+    std::deque<std::optional<Bytes>> answers;  ///< of lowest, lowest + 1, …; nullopt: has not run
+    Slot last_slot;
+    std::uint64_t last_use = 0;
+  };
+
+  static void settle(Session& session, std::uint64_t below) {
+    if (below <= session.lowest) return;
+    const auto gone = std::min<std::uint64_t>(below - session.lowest, session.answers.size());
+    session.answers.erase(session.answers.begin(), session.answers.begin() + static_cast<std::ptrdiff_t>(gone));
+    session.lowest = below;
+  }
+
+  void evict() {
+    const auto oldest =
+        std::ranges::min_element(sessions_, {}, [](const auto& entry) { return entry.second.last_use; });
+    evicted_through_ = std::max(evicted_through_, oldest->second.last_slot);
+    sessions_.erase(oldest);
+  }
+
+  std::size_t sessions_max_;
+  std::uint64_t window_;
+  std::map<SessionId, Session> sessions_;
+  std::uint64_t uses_ = 0;
+  Slot evicted_through_;  ///< no evicted session was used after this slot
+};
+
+}  // namespace paxos

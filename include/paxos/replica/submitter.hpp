@@ -1,0 +1,145 @@
+// Copyright (c) the paxos authors. MIT licence.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include <paxos/core/command.hpp>
+#include <paxos/core/config.hpp>
+#include <paxos/core/error.hpp>
+#include <paxos/core/message.hpp>
+#include <paxos/core/time.hpp>
+#include <paxos/policy/transport.hpp>
+#include <paxos/replica/replicated_state.hpp>
+
+namespace paxos {
+
+/// The commands that this node was asked to get chosen, each until it is applied here or its time is up.
+///
+/// Hands each to the leader: at once, again when the leader changes, and again now and then in case it was lost; the
+/// sessions make a repetition harmless. Counts on no answer from the leader: a command is done when this node applies
+/// it. Knows whether a command ever left this node, and so which failure is true: not applied, or unknown.
+template <Transport Net>
+class Submitter {
+ public:
+  Submitter(const Config& config, Net& net) : config_(config), net_(net) {}
+
+  /// Takes on a command; one that is here already is only given more time. nullopt when it was taken on.
+  [[nodiscard]] std::optional<Errc> submit(Command command, Time now) {
+    if (command.payload.size() > config_.command_bytes_max) return Errc::too_large;
+    const auto found = pending_.find(command.id);
+    if (found != pending_.end()) {
+      found->second.deadline = now + config_.request_timeout;
+      return std::nullopt;
+    }
+    if (bytes_ + command.payload.size() > config_.pending_bytes_max) return Errc::overloaded;
+    bytes_ += command.payload.size();
+    const RequestId id = command.id;
+    pending_.emplace(id, Pending{std::move(command), now + config_.request_timeout, now, false, false});
+    fresh_.push_back(id);
+    return std::nullopt;
+  }
+
+  /// The lowest sequence of a session that is still awaited here; `otherwise` when none is.
+  [[nodiscard]] std::uint64_t lowest_pending(const SessionId& session, std::uint64_t otherwise) const {
+    const auto first = pending_.lower_bound(RequestId{session, 0});
+    return first == pending_.end() || first->first.session != session ? otherwise : first->first.sequence;
+  }
+
+  /// The command was applied, or was judged in the log: it is over, whoever asked.
+  void on_answer(const Answer& answer) {
+    const auto found = pending_.find(answer.id);
+    if (found != pending_.end()) finish(found, answer);
+  }
+
+  /// The leader (or who was taken for it) did not take the command on.
+  void on_refused(const RequestId& id, Time now) {
+    const auto found = pending_.find(id);
+    if (found != pending_.end()) found->second.resend_at = now + config_.heartbeat_interval;
+  }
+
+  /// Hands over what is new; everything again if `leader_changed`. `propose(command)` is called when this node leads.
+  template <class Propose>
+  void end_turn(NodeId leader, bool is_leading, bool leader_changed, Time now, Propose&& propose) {
+    if (leader_changed) {
+      fresh_.clear();
+      for (auto& [id, pending] : pending_) {
+        pending.is_with_proposer = false;
+        hand_over(pending, leader, is_leading, now, propose);
+      }
+      return;
+    }
+    if (leader == NodeId{}) return;  // what is fresh stays so until there is a leader
+    for (const RequestId& id : fresh_)
+      if (const auto found = pending_.find(id); found != pending_.end())
+        hand_over(found->second, leader, is_leading, now, propose);
+    fresh_.clear();
+  }
+
+  /// Repeats what may have been lost, and gives up what is out of time.
+  template <class Propose>
+  void on_tick(NodeId leader, bool is_leading, Time now, Propose&& propose) {
+    for (auto entry = pending_.begin(); entry != pending_.end();) {
+      const auto current = entry++;
+      Pending& pending = current->second;
+      if (now >= pending.deadline) {
+        finish(current, Answer{current->first, pending.has_left ? Errc::timed_out : Errc::no_leader, {}});
+      } else if (now >= pending.resend_at && !pending.is_with_proposer) {
+        hand_over(pending, leader, is_leading, now, propose);
+      }
+    }
+  }
+
+  /// Gives up everything: the node stops.
+  void fail_all(Errc if_it_left, Errc if_not) {
+    while (!pending_.empty()) {
+      const auto first = pending_.begin();
+      finish(first, Answer{first->first, first->second.has_left ? if_it_left : if_not, {}});
+    }
+  }
+
+  /// Commands that are over since the last call.
+  [[nodiscard]] std::vector<Answer> take_finished() { return std::exchange(finished_, {}); }
+
+ private:
+  struct Pending {
+    Command command;
+    Time deadline;
+    Time resend_at;
+    bool has_left = false;          ///< a leader, this node included, may have proposed it
+    bool is_with_proposer = false;  ///< this node's proposer has it, and loses it only with its reign
+  };
+  using Entry = typename std::map<RequestId, Pending>::iterator;
+
+  template <class Propose>
+  void hand_over(Pending& pending, NodeId leader, bool is_leading, Time now, Propose& propose) {
+    pending.resend_at = now + 2 * config_.election_timeout;
+    if (is_leading) {
+      pending.is_with_proposer = propose(pending.command);
+      pending.has_left |= pending.is_with_proposer;
+      if (!pending.is_with_proposer) pending.resend_at = now + config_.heartbeat_interval;
+    } else if (leader != NodeId{} && leader != config_.id) {
+      pending.has_left = true;
+      net_.send(leader, Forward{pending.command});
+    }
+  }
+
+  void finish(Entry entry, Answer answer) {
+    bytes_ -= entry->second.command.payload.size();
+    pending_.erase(entry);
+    finished_.push_back(std::move(answer));
+  }
+
+  const Config& config_;
+  Net& net_;
+  std::map<RequestId, Pending> pending_;
+  std::vector<RequestId> fresh_;
+  std::size_t bytes_ = 0;
+  std::vector<Answer> finished_;
+};
+
+}  // namespace paxos

@@ -1,0 +1,83 @@
+// Copyright (c) the paxos authors. MIT licence.
+#pragma once
+
+#include <utility>
+
+#include <paxos/core/config.hpp>
+#include <paxos/core/ensure.hpp>
+#include <paxos/core/record.hpp>
+#include <paxos/core/slot_window.hpp>
+#include <paxos/policy/storage.hpp>
+
+namespace paxos {
+
+/// Knows what is chosen, puts it into the log, and hands it on in slot order, without a gap, each slot once.
+///
+/// It is told values that *are* chosen; how that is known is not its business. What lies above a hole waits in a
+/// bounded window; what lies beyond the window is forgotten and learnt again.
+template <Storage Store>
+class Learner {
+ public:
+  Learner(const Config& config, Store& store) : store_(store), above_(config.acceptor_window_slots()) {}
+
+  /// Takes up what the storage recovered. The slots up to there are handed on first.
+  void restore(const Recovered& recovered) {
+    above_.advance(recovered.chosen_through);
+    logged_through_ = recovered.chosen_through;
+  }
+
+  /// `value` is chosen in `slot`. `is_held`: the newest accept in this node's log for the slot has this value, so that
+  /// the log need not hold it twice. False if the slot was known, or lies beyond the window.
+  bool learn(Slot slot, Value value, bool is_held) {
+    if (const Known* known = above_.find(slot)) {
+      ensure(known->value == value, [&] {
+        return "slot " + to_string(slot) +
+               " is chosen with two values; a quorum did not intersect, or a disk lost an acknowledged write";
+      });
+      return false;
+    }
+    if (!above_.admits(slot)) return false;
+    above_.put(slot, Known{std::move(value), is_held});
+    return true;
+  }
+
+  /// Every slot up to here is chosen and known, though perhaps not yet handed on.
+  [[nodiscard]] Slot chosen_through() const { return above_.base(); }
+
+  /// The next slot in order: logs it, calls deliver(slot, value), and moves on. False when the next one is not known.
+  template <class Deliver>
+  bool deliver_next(Deliver&& deliver) {
+    const Slot slot = above_.base().next();
+    Known* known = above_.find(slot);
+    if (known == nullptr) return false;
+    if (!known->is_held) {
+      log_chosen();
+      store_.append(LearnRecord{slot, known->value});
+      logged_through_ = slot;
+    }
+    const Value value = std::move(known->value);
+    above_.advance(slot);
+    deliver(slot, value);
+    return true;
+  }
+
+  /// Writes down how far the accepts in the log are known as chosen. Nothing waits for that write: what a crash
+  /// forgets of it is learnt again.
+  void log_chosen() {
+    if (logged_through_ >= chosen_through()) return;
+    logged_through_ = chosen_through();
+    store_.append(ChosenRecord{logged_through_});
+  }
+
+ private:
+  struct Known {
+    Value value;
+    bool is_held = false;
+  };
+
+  Store& store_;
+  SlotWindow<Known> above_;  ///< its base is chosen_through()
+  Slot logged_through_;
+};
+
+}  // namespace paxos
