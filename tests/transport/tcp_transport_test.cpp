@@ -1,0 +1,519 @@
+// Copyright (c) the paxos authors. MIT licence.
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers.hpp>
+#include <catch2/matchers/catch_matchers_exception.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+
+#include <paxos/transport/tcp_transport.hpp>
+
+#include "rig.hpp"
+#include "samples.hpp"
+
+using namespace paxos;
+using namespace paxos::test;
+using Catch::Matchers::ContainsSubstring;
+using Catch::Matchers::MessageMatches;
+
+namespace {
+
+/// All transports reach each other.
+bool is_connected(Cluster& cluster) {
+  return run_until(cluster.io, [&] {
+    for (std::size_t a = 1; a <= cluster.transports.size(); ++a)
+      for (std::size_t b = 1; b <= cluster.transports.size(); ++b)
+        if (a != b && !cluster.node(a).is_up(NodeId{b})) return false;
+    return true;
+  });
+}
+
+/// Sends one message from a node to another until one has arrived: messages may be lost while a link is being made.
+bool gets_through(Cluster& cluster, std::size_t from, std::size_t to) {
+  const std::size_t before = cluster.heard_by(to).messages.size();
+  return run_until(cluster.io, [&] {
+    cluster.send(from, to, Nack{{99, n1}});
+    return cluster.heard_by(to).messages.size() > before;
+  });
+}
+
+Message large(std::uint64_t slot) { return Accept{{1, n1}, Slot{slot}, Slot{}, filled(std::size_t{1} << 20, 'v')}; }
+Message large_bulk(std::uint64_t slot) {
+  return CatchUpReply{Slot{slot}, Slot{9}, {filled(std::size_t{1} << 20, 'b')}};
+}
+
+/// Stands in for node 2: accepts node 1's connection and greets it, then does as the test says.
+struct FakePeer {
+  explicit FakePeer(Cluster& cluster, std::uint64_t incarnation = 102)
+      : io(cluster.io), greeter(cluster.config_of(2), incarnation), acceptor(io), peer(io) {
+    const asio::ip::tcp::endpoint place{asio::ip::address_v4::loopback(), cluster.port(2)};
+    acceptor.open(place.protocol());
+    acceptor.set_option(asio::socket_base::reuse_address{true});
+    acceptor.set_option(asio::socket_base::receive_buffer_size{64 << 10});
+    acceptor.bind(place);
+    acceptor.listen();
+    fingerprint = cluster.config.fingerprint();
+  }
+  /// Lets node 1 in; does not read on.
+  void greet() {
+    bool is_accepted = false;
+    acceptor.async_accept(peer.socket(), [&](const std::error_code& error) { is_accepted = !error; });
+    REQUIRE(run_until(io, [&] { return is_accepted; }));
+    Buffer reply;
+    append_hello_reply_frame(reply, fingerprint, greeter.reply({}));
+    peer.write(reply);
+  }
+
+  asio::io_context& io;
+  Greeter greeter;
+  asio::ip::tcp::acceptor acceptor;
+  RawPeer peer;
+  std::uint64_t fingerprint = 0;
+};
+
+Hello client_hello() {
+  Hello hello;
+  hello.cluster = "paxos";
+  hello.role = Role::client;
+  return hello;
+}
+
+}  // namespace
+
+TEST_CASE("tcp: three nodes reach each other, and messages of every kind arrive in order", "[tcp]") {
+  Cluster cluster{3};
+  for (std::size_t node = 1; node <= 3; ++node) cluster.start(node);
+  REQUIRE(is_connected(cluster));
+  for (std::size_t node = 1; node <= 3; ++node) CHECK(cluster.heard_by(node).up.size() == 2);
+
+  std::vector<Message> sent;
+  for (std::uint64_t round = 0; round < 50; ++round) {
+    for (const Message& message : samples())
+      if (!is_bulk(message)) sent.push_back(message);
+    sent.push_back(ReadIndex{round});
+  }
+  sent.insert(sent.begin() + 100, large(1));
+  for (std::size_t from = 1; from <= 3; ++from) {
+    for (const Message& message : sent)
+      for (std::size_t to = 1; to <= 3; ++to)
+        if (from != to) cluster.node(from).send(NodeId{to}, message);
+    cluster.node(from).end_turn();
+  }
+  REQUIRE(run_until(cluster.io, [&] {
+    return std::ranges::all_of(cluster.heard, [&](const Heard& one) { return one.messages.size() == 2 * sent.size(); });
+  }));
+  for (std::size_t to = 1; to <= 3; ++to)
+    for (std::size_t from = 1; from <= 3; ++from) {
+      std::vector<Message> got;
+      for (const auto& [sender, message] : cluster.heard_by(to).messages)
+        if (sender == NodeId{from}) got.push_back(message);
+      if (from != to) CHECK(got == sent);
+    }
+}
+
+TEST_CASE("tcp: nothing is sent before the turn ends", "[tcp]") {
+  Cluster cluster{2};
+  cluster.start(1);
+  cluster.start(2);
+  REQUIRE(is_connected(cluster));
+  cluster.node(1).send(n2, ReadIndex{1});
+  settle(cluster.io);
+  CHECK(cluster.heard_by(2).messages.empty());
+  CHECK(cluster.node(1).queued_bytes(n2) > 0);
+  cluster.node(1).end_turn();
+  CHECK(run_until(cluster.io, [&] { return cluster.heard_by(2).messages.size() == 1; }));
+  CHECK(run_until(cluster.io, [&] { return cluster.node(1).queued_bytes(n2) == 0; }));
+}
+
+TEST_CASE("tcp: what is sent while a peer is being dialled waits for it", "[tcp]") {
+  Cluster cluster{2};
+  cluster.options.patience = std::chrono::minutes{1};
+  cluster.start(1);
+  cluster.send(1, 2, ReadIndex{7});
+  REQUIRE(run_until(cluster.io, [&] { return !cluster.heard_by(1).down.empty(); }));
+  cluster.start(2);
+  REQUIRE(run_until(cluster.io, [&] { return !cluster.heard_by(2).messages.empty(); }));
+  CHECK(cluster.heard_by(2).messages.front() == std::pair<NodeId, Message>{n1, ReadIndex{7}});
+}
+
+TEST_CASE("tcp: a peer that is down for long is sent nothing old when it returns", "[tcp]") {
+  Cluster cluster{2};
+  cluster.options.patience = Duration::zero();
+  cluster.start(1);
+  REQUIRE(run_until(cluster.io, [&] { return !cluster.heard_by(1).down.empty(); }));
+  cluster.send(1, 2, ReadIndex{7});
+  CHECK(cluster.node(1).queued_bytes(n2) == 0);
+  cluster.start(2);
+  REQUIRE(gets_through(cluster, 1, 2));
+  CHECK(cluster.heard_by(2).messages.front().second == Message{Nack{{99, n1}}});
+}
+
+TEST_CASE("tcp: after a peer restarts both ways work again", "[tcp]") {
+  Cluster cluster{2};
+  cluster.start(1);
+  cluster.start(2);
+  REQUIRE(is_connected(cluster));
+  for (std::size_t restart = 1; restart <= 3; ++restart) {
+    cluster.heard_by(1) = {};
+    cluster.stop(2);
+    REQUIRE(run_until(cluster.io, [&] { return !cluster.node(1).is_up(n2); }));
+    CHECK(cluster.heard_by(1).down.size() == 1);
+    cluster.start(2);
+    REQUIRE(is_connected(cluster));
+    CHECK(gets_through(cluster, 1, 2));
+    CHECK(gets_through(cluster, 2, 1));
+    CHECK(cluster.heard_by(1).up.size() == 1);
+    CHECK(cluster.heard_by(1).refused.empty());
+  }
+}
+
+TEST_CASE("tcp: an outage is told once, however often the peer is dialled in vain", "[tcp]") {
+  Cluster cluster{2};
+  cluster.options.backoff_min = cluster.options.backoff_max = std::chrono::milliseconds{1};
+  cluster.start(1);
+  REQUIRE(run_until(cluster.io, [&] { return !cluster.heard_by(1).down.empty(); }));
+  std::size_t handlers = 0;
+  REQUIRE(run_until(cluster.io, [&] { return ++handlers > 50; }));
+  CHECK(cluster.heard_by(1).down.size() == 1);
+}
+
+TEST_CASE("tcp: strangers are refused, and both sides say why", "[tcp]") {
+  Cluster cluster{2};
+  cluster.start(1);
+  Config stranger = cluster.config_of(2);
+  std::string reason;
+  SECTION("another cluster") {
+    stranger.cluster = "other";
+    reason = "it belongs to cluster";
+  }
+  SECTION("other members") {
+    stranger.members.emplace_back(3, "127.0.0.1:9");
+    reason = "its members or session limits differ";
+  }
+  SECTION("other session limits") {
+    ++stranger.sessions_max;
+    reason = "its members or session limits differ";
+  }
+  cluster.start(stranger, 102);
+  CHECK(run_until(cluster.io, [&] {
+    return cluster.heard_by(1).has_refusal("refuses this node: " + reason) &&
+           cluster.heard_by(2).has_refusal("refuses this node: " + reason) &&
+           cluster.heard_by(1).has_refusal("refused") &&
+           cluster.heard_by(1).has_refusal("(says it is node 2): " + reason) &&
+           cluster.heard_by(2).has_refusal("(says it is node 1): " + reason);
+  }));
+  CHECK(cluster.heard_by(1).up.empty());
+  CHECK(cluster.heard_by(2).up.empty());
+}
+
+TEST_CASE("tcp: a node under another's address is refused by both sides", "[tcp]") {
+  Cluster cluster{3};
+  cluster.start(1);
+  Config wrong = cluster.config_of(3);
+  wrong.members[2].address = wrong.members[1].address;  // node 3 listens where node 2 should
+  cluster.start(wrong, 103);
+  CHECK(run_until(cluster.io, [&] {
+    return cluster.heard_by(1).has_refusal("refuses this node: it wants node 2, this is node 3") &&
+           cluster.heard_by(3).has_refusal("it wants node 2, this is node 3");
+  }));
+}
+
+TEST_CASE("tcp: a peer with another data directory under the same id is refused, the old one is not", "[tcp]") {
+  Cluster cluster{2};
+  cluster.start(1);
+  cluster.start(2, 22);
+  REQUIRE(is_connected(cluster));
+  cluster.stop(2);
+  cluster.heard_by(2) = {};
+  cluster.start(2, 23);
+  REQUIRE(run_until(cluster.io, [&] {
+    return cluster.heard_by(1).has_refusal("another data directory claims to be node 2") &&
+           cluster.heard_by(2).has_refusal("another data directory claims to be node 2");
+  }));
+  CHECK(cluster.heard_by(2).up.empty());
+  CHECK(!cluster.node(1).is_up(n2));
+  cluster.stop(2);
+  cluster.start(2, 22);
+  CHECK(is_connected(cluster));
+}
+
+TEST_CASE("tcp: refused, a node pauses before it tries again", "[tcp]") {
+  Cluster cluster{2};
+  cluster.start(1);
+  Config stranger = cluster.config_of(2);
+  stranger.cluster = "other";
+  SECTION("and does not spin") {
+    cluster.options.backoff_max = std::chrono::hours{1};
+    cluster.start(stranger, 102);
+    REQUIRE(run_until(cluster.io, [&] { return cluster.heard_by(2).has_refusal("node 1 at"); }));
+    const auto dials_heard = [&] {
+      return std::ranges::count_if(cluster.heard_by(1).refused, [](const std::string& one) {
+        return one.find("(says it is node 2)") != std::string::npos;
+      });
+    };
+    for (int i = 0; i < 100; ++i) {
+      RawPeer client{cluster.io, cluster.port(1)};
+      client.listen();
+      client.hello(client_hello());
+      REQUIRE(client.greeting().accepted);
+      client.reset();
+      settle(cluster.io);
+    }
+    CHECK(dials_heard() == 1);
+  }
+  SECTION("and is let in once it is put right") {
+    cluster.options.backoff_max = std::chrono::milliseconds{10};
+    cluster.start(stranger, 102);
+    REQUIRE(run_until(cluster.io, [&] { return cluster.heard_by(1).refused.size() >= 4; }));
+    cluster.stop(2);
+    cluster.start(2);
+    CHECK(is_connected(cluster));
+  }
+}
+
+TEST_CASE("tcp: who connects and says nothing is dropped after the bound", "[tcp]") {
+  Cluster cluster{1};
+  cluster.options.hello_timeout = std::chrono::milliseconds{20};
+  cluster.start(1);
+  RawPeer silent{cluster.io, cluster.port(1)};
+  silent.listen();
+  CHECK(run_until(cluster.io, [&] { return silent.is_closed; }));
+  CHECK(silent.frames.empty());
+  CHECK(cluster.heard_by(1).has_refusal("it said no hello in time"));
+}
+
+TEST_CASE("tcp: of too many silent connections the oldest gives way", "[tcp]") {
+  Cluster cluster{1};
+  cluster.options.ungreeted_max = 3;
+  cluster.start(1);
+  std::vector<std::unique_ptr<RawPeer>> silent;
+  for (int i = 0; i < 5; ++i) {
+    silent.push_back(std::make_unique<RawPeer>(cluster.io, cluster.port(1)));
+    silent.back()->listen();
+  }
+  REQUIRE(run_until(cluster.io, [&] { return silent[0]->is_closed && silent[1]->is_closed; }));
+  silent[4]->hello(client_hello());
+  CHECK(silent[4]->greeting().accepted);
+  CHECK(!silent[2]->is_closed);
+  CHECK(!silent[3]->is_closed);
+  CHECK(cluster.heard_by(1).has_refusal("too many connections that say no hello"));
+}
+
+TEST_CASE("tcp: ten thousand random frames leave a node serving", "[tcp]") {
+  Cluster cluster{2};
+  cluster.start(1);
+  cluster.start(2);
+  REQUIRE(is_connected(cluster));
+  const std::uint64_t fingerprint = cluster.config.fingerprint();
+  std::minstd_rand random{20240501};
+  const auto byte = [&] { return static_cast<std::byte>(random() >> 8); };
+  for (int i = 0; i < 10'000; ++i) {
+    RawPeer hostile{cluster.io, cluster.port(1)};
+    Buffer noise(random() % 200);
+    for (std::byte& one : noise) one = byte();
+    Buffer frame;
+    if (i % 4 == 1) hostile.hello(client_hello());
+    if (i % 4 == 0) {
+      frame = noise;
+    } else {
+      // A frame that is in order but for what it carries, or for one byte.
+      const auto kind = static_cast<FrameKind>(1 + random() % 3);
+      append_frame(frame, kind, fingerprint, [&](Buffer& out) { out.insert(out.end(), noise.begin(), noise.end()); });
+      if (i % 4 == 3) frame[random() % frame.size()] ^= byte();
+    }
+    hostile.write(frame);
+    if (i % 16 == 0) settle(cluster.io);
+    hostile.reset();
+  }
+  CHECK(gets_through(cluster, 2, 1));
+  CHECK(gets_through(cluster, 1, 2));
+  RawPeer client{cluster.io, cluster.port(1)};
+  client.listen();
+  client.hello(client_hello());
+  CHECK(client.greeting().accepted);
+  CHECK(cluster.heard_by(1).client_messages.empty());
+}
+
+TEST_CASE("tcp: a damaged or malformed frame of a peer breaks its connection, which is made anew", "[tcp]") {
+  Cluster cluster{2};
+  cluster.start(1);
+  Buffer frame;
+  append_message_frame(frame, cluster.config.fingerprint(), ReadIndex{1});
+  SECTION("damaged") { frame.back() ^= std::byte{1}; }
+  SECTION("malformed") {
+    frame.clear();
+    append_frame(frame, FrameKind::message, cluster.config.fingerprint(),
+                 [](Buffer& out) { out.push_back(std::byte{200}); });
+  }
+  SECTION("of another kind") {
+    frame.clear();
+    append_hello_frame(frame, Greeter{cluster.config_of(2), 102}.hello_to(n1));
+  }
+  RawPeer hostile{cluster.io, cluster.port(1)};
+  hostile.listen();
+  hostile.hello(Greeter{cluster.config_of(2), 102}.hello_to(n1));
+  REQUIRE(hostile.greeting().accepted);
+  hostile.write(frame);
+  CHECK(run_until(cluster.io, [&] { return hostile.is_closed; }));
+  CHECK(cluster.heard_by(1).messages.empty());
+  CHECK(cluster.heard_by(1).has_refusal("refused node 2 at"));
+  cluster.start(2);
+  CHECK(gets_through(cluster, 2, 1));
+}
+
+TEST_CASE("tcp: a second connection of the same peer replaces the first", "[tcp]") {
+  Cluster cluster{2};
+  cluster.start(1);
+  const Greeter greeter{cluster.config_of(2), 102};
+  RawPeer first{cluster.io, cluster.port(1)};
+  first.listen();
+  first.hello(greeter.hello_to(n1));
+  REQUIRE(first.greeting().accepted);
+  RawPeer second{cluster.io, cluster.port(1)};
+  second.listen();
+  second.hello(greeter.hello_to(n1));
+  REQUIRE(second.greeting().accepted);
+  CHECK(run_until(cluster.io, [&] { return first.is_closed; }));
+  second.message(cluster.config.fingerprint(), ReadIndex{5});
+  CHECK(run_until(cluster.io, [&] { return cluster.heard_by(1).messages.size() == 1; }));
+  CHECK(!second.is_closed);
+}
+
+TEST_CASE("tcp: a peer that stops reading costs its own bounded queue, and drops are told", "[tcp]") {
+  Cluster cluster{3};
+  cluster.config.peer_queue_bytes_max = std::size_t{8} << 20;
+  FakePeer stalled{cluster};
+  cluster.start(1);
+  cluster.start(3);
+  stalled.greet();
+  REQUIRE(run_until(cluster.io, [&] { return cluster.node(1).is_up(n2) && cluster.node(1).is_up(n3); }));
+  std::uint64_t slot = 0;
+  REQUIRE(run_until(cluster.io, [&] {
+    cluster.send(1, 2, large(++slot));
+    CHECK(cluster.node(1).queued_bytes(n2) <= cluster.config.peer_queue_bytes_max);
+    return !cluster.heard_by(1).dropped.empty();
+  }));
+  CHECK(cluster.heard_by(1).dropped.front().first == n2);
+  CHECK_THAT(cluster.heard_by(1).dropped.front().second, ContainsSubstring("its queue is full"));
+  CHECK(gets_through(cluster, 1, 3));
+  CHECK(cluster.node(1).is_up(n2));
+}
+
+TEST_CASE("tcp: bulk messages do not delay urgent ones", "[tcp]") {
+  Cluster cluster{2};
+  FakePeer slow{cluster};
+  cluster.start(1);
+  slow.greet();
+  REQUIRE(run_until(cluster.io, [&] { return cluster.node(1).is_up(n2); }));
+  constexpr std::uint64_t bulks = 12;
+  for (std::uint64_t i = 0; i < bulks; ++i) cluster.send(1, 2, large_bulk(i + 1));
+  settle(cluster.io);  // some of them fill the socket; the peer does not read yet
+  cluster.send(1, 2, ReadIndex{1});
+  slow.peer.listen();
+  REQUIRE(run_until(cluster.io, [&] { return slow.peer.frames.size() == 1 + bulks + 1; }));
+  std::size_t urgent_at = 0;
+  for (std::size_t i = 1; i < slow.peer.frames.size(); ++i) {
+    Message message;
+    REQUIRE(decode_message(slow.peer.frames[i].second, message));
+    if (!is_bulk(message)) urgent_at = i;
+  }
+  CHECK(urgent_at > 0);
+  CHECK(urgent_at < bulks);  // not the last: it overtook
+}
+
+TEST_CASE("tcp: a client forwards commands, is answered, and its end is told once", "[tcp]") {
+  Cluster cluster{1};
+  cluster.start(1);
+  RawPeer client{cluster.io, cluster.port(1)};
+  client.listen();
+  client.hello(client_hello());
+  REQUIRE(client.greeting().accepted);
+  const std::uint64_t fingerprint = cluster.config.fingerprint();
+  const Message forward = Forward{{{{1, 2}, 3}, 3, Slot{8}, Bytes{"cmd"}}};
+  client.message(fingerprint, forward);
+  REQUIRE(run_until(cluster.io, [&] { return cluster.heard_by(1).client_messages.size() == 1; }));
+  const auto& [id, message] = cluster.heard_by(1).client_messages.front();
+  CHECK(message == forward);
+  const Message answer = ForwardReply{{{1, 2}, 3}, 0, Slot{9}, filled(100'000, 'r')};
+  cluster.node(1).send_to_client(id, answer);
+  cluster.node(1).end_turn();
+  REQUIRE(run_until(cluster.io, [&] { return client.frames.size() == 2; }));
+  Message got;
+  REQUIRE(decode_message(client.frames[1].second, got));
+  CHECK(got == answer);
+  SECTION("it leaves") { client.reset(); }
+  SECTION("it sends what a client may not") { client.message(fingerprint, ReadIndex{1}); }
+  SECTION("it sends a frame of another cluster") { client.message(fingerprint + 1, forward); }
+  REQUIRE(run_until(cluster.io, [&] { return !cluster.heard_by(1).gone.empty(); }));
+  cluster.node(1).send_to_client(id, answer);
+  cluster.node(1).end_turn();
+  settle(cluster.io);
+  CHECK(cluster.heard_by(1).gone == std::vector{id});
+  CHECK(cluster.heard_by(1).client_messages.size() == 1);
+}
+
+TEST_CASE("tcp: a client that does not read its answers is closed", "[tcp]") {
+  Cluster cluster{1};
+  cluster.options.client_queue_bytes_max = std::size_t{4} << 20;
+  cluster.start(1);
+  RawPeer client{cluster.io, cluster.port(1)};
+  client.hello(client_hello());
+  client.message(cluster.config.fingerprint(), Forward{{{{1, 2}, 3}, 3, Slot{8}, Bytes{"cmd"}}});
+  REQUIRE(run_until(cluster.io, [&] { return !cluster.heard_by(1).client_messages.empty(); }));
+  const ClientId id = cluster.heard_by(1).client_messages.front().first;
+  REQUIRE(run_until(cluster.io, [&] {
+    cluster.node(1).send_to_client(id, ForwardReply{{{1, 2}, 3}, 0, Slot{9}, filled(std::size_t{1} << 20, 'r')});
+    cluster.node(1).end_turn();
+    return !cluster.heard_by(1).gone.empty();
+  }));
+  CHECK(cluster.heard_by(1).gone == std::vector{id});
+  CHECK(cluster.heard_by(1).has_refusal("its answers wait in vain"));
+}
+
+TEST_CASE("tcp: clients beyond the bound are refused, and told so", "[tcp]") {
+  Cluster cluster{1};
+  cluster.options.clients_max = 2;
+  cluster.start(1);
+  std::vector<std::unique_ptr<RawPeer>> clients;
+  for (int i = 0; i < 3; ++i) {
+    clients.push_back(std::make_unique<RawPeer>(cluster.io, cluster.port(1)));
+    clients.back()->listen();
+    clients.back()->hello(client_hello());
+    const HelloReply reply = clients.back()->greeting();
+    CHECK(reply.accepted == (i < 2));
+    if (i == 2) CHECK_THAT(reply.reason, ContainsSubstring("serves 2 clients already"));
+  }
+  CHECK(run_until(cluster.io, [&] { return clients[2]->is_closed; }));
+  clients[0]->reset();
+  REQUIRE(run_until(cluster.io, [&] { return cluster.heard_by(1).gone.size() == 1; }));
+  RawPeer next{cluster.io, cluster.port(1)};
+  next.listen();
+  next.hello(client_hello());
+  CHECK(next.greeting().accepted);
+}
+
+TEST_CASE("tcp: a port in use is named", "[tcp]") {
+  Cluster cluster{1};
+  cluster.start(1);
+  const Config config = cluster.config_of(1);
+  CHECK_THROWS_MATCHES((TcpTransport{cluster.io.get_executor(), config, 1, {}}), std::system_error,
+                       MessageMatches(ContainsSubstring("host 127.0.0.1, port " + std::to_string(cluster.port(1)))));
+}
+
+TEST_CASE("tcp: a peer's address must have a port that can be dialled", "[tcp]") {
+  asio::io_context io;
+  const Config config{.id = n1, .members = {{1, "127.0.0.1:0"}, {2, "127.0.0.1:0"}}, .data_dir = "unused"};
+  CHECK_THROWS_MATCHES((TcpTransport{io.get_executor(), config, 1, {}}), ConfigError,
+                       MessageMatches(ContainsSubstring("address of member 2") && ContainsSubstring("port 0")));
+}
+
+TEST_CASE("tcp: host names are looked up", "[tcp]") {
+  Cluster cluster{2};
+  for (Member& member : cluster.config.members) member.address.replace(0, 9, "localhost");
+  cluster.start(1);
+  cluster.start(2);
+  CHECK(is_connected(cluster));
+}
