@@ -26,11 +26,12 @@ class CatchUp {
   CatchUp(const Config& config, Net& net, Store& store)
       : config_(config), membership_(config.members), net_(net), store_(store), known_(membership_.size()) {}
 
-  /// A peer said that it knows every slot up to `chosen_through` as chosen.
+  /// A peer said that it knows every slot up to `chosen_through` as chosen. It may know less than it once said: what it
+  /// knows as chosen need not be durable, so a restart forgets some.
   void on_progress(NodeId peer, Slot chosen_through, Time now) {
     const auto member = membership_.index_of(peer);
     if (!member) return;
-    known_[*member] = std::max(known_[*member], chosen_through);
+    known_[*member] = chosen_through;
     last_news_ = now;
   }
 
