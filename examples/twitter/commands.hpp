@@ -177,6 +177,7 @@ namespace detail {
     if (head == "servers") text += server_line(item);
     if (head == "blocklist") text += item.is_string() ? shown(item.get<std::string>(), "") + '\n' : "-\n";
   }
+  if (text.empty() && !body.empty()) text = field(reply, "body") + '\n';
   if (body.empty()) text += style.faint(head == "blocklist" ? "nobody is blocked" : "nothing yet") + '\n';
   return text;
 }
