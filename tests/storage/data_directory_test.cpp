@@ -1,0 +1,90 @@
+// Copyright (c) the paxos authors. MIT licence.
+#include <paxos/storage/data_directory.hpp>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_exception.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+
+#include "rig.hpp"
+
+using namespace paxos;
+using namespace paxos::test;
+using Catch::Matchers::ContainsSubstring;
+using Catch::Matchers::MessageMatches;
+
+TEST_CASE("a directory keeps its incarnation, and a new one has another", "[data_directory]") {
+  TempDir dir;
+  const auto incarnation = [&](const std::string& name) { return FileStorage{config_in(dir / name)}.incarnation(); };
+  const std::uint64_t first = incarnation("a");
+  CHECK(incarnation("a") == first);
+  CHECK(incarnation("b") != first);
+  std::filesystem::remove_all(dir / "a");
+  CHECK(incarnation("a") != first);
+}
+
+TEST_CASE("the directory of another node or cluster is refused, and both are named", "[data_directory]") {
+  TempDir dir;
+  {
+    const TestStorage store{config_in(dir / "data", 1, "red")};
+  }
+  CHECK_THROWS_MATCHES(TestStorage(config_in(dir / "data", 2, "red")), StorageError,
+                       MessageMatches(ContainsSubstring("belongs to node 1 of cluster 'red', but this is node 2")));
+  CHECK_THROWS_MATCHES(TestStorage(config_in(dir / "data", 1, "blue")), StorageError,
+                       MessageMatches(ContainsSubstring("of cluster 'blue'")));
+  CHECK_NOTHROW(TestStorage(config_in(dir / "data", 1, "red")));
+}
+
+TEST_CASE("a log without an identity is nobody's log", "[data_directory]") {
+  TempDir dir;
+  {
+    const TestStorage store{config_in(dir / "data")};
+  }
+  std::filesystem::remove(dir / "data/identity");
+  CHECK_THROWS_MATCHES(TestStorage(config_in(dir / "data")), StorageError,
+                       MessageMatches(ContainsSubstring("no file 'identity'")));
+}
+
+TEST_CASE("a log that was deleted, all but its identity, is not begun anew", "[data_directory]") {
+  TempDir dir;
+  {
+    const TestStorage store{config_in(dir / "data")};
+  }
+  std::filesystem::remove(dir / "data/log-0000000000000001.paxos");
+  CHECK_THROWS_MATCHES(TestStorage(config_in(dir / "data")), StorageError,
+                       MessageMatches(ContainsSubstring("this segment file is missing")));
+}
+
+TEST_CASE("a directory whose creation fails anywhere is created by the next start", "[data_directory]") {
+  TempDir dir;
+  for (int calls_left = 0;; ++calls_left) {
+    CAPTURE(calls_left);
+    const std::string data = dir / ("data" + std::to_string(calls_left));
+    auto control = std::make_shared<TestFiles::Control>();
+    bool met = false;
+    control->fault = [&met, left = calls_left](Call) mutable {
+      if (left-- != 0) return std::error_code{};
+      met = true;
+      return enospc;
+    };
+    try {
+      const TestStorage store{config_in(data), small_segments, TestFiles{control}};
+    } catch (const StorageError& error) {
+      CHECK_THAT(error.what(), ContainsSubstring("No space left"));
+    }
+    TestStorage store{config_in(data), small_segments};
+    CHECK(store.recover().promised == Ballot{});
+    if (!met) {
+      CHECK(calls_left > 8);
+      break;
+    }
+  }
+}
+
+TEST_CASE("an empty data_dir is refused", "[data_directory]") {
+  CHECK_THROWS_MATCHES(TestStorage(config_in("")), StorageError,
+                       MessageMatches(ContainsSubstring("data_dir is empty")));
+}
