@@ -151,7 +151,8 @@ inline constexpr std::byte frame_last_byte{0x5A};
 
 /// Puts the header before the payload that stands in `frame` from byte 32 on, and the padding behind it.
 /// `out` holds the frame from `begin` on to its end; `header` needs its two CRCs no more than its payload_bytes.
-inline void seal_frame(Buffer& out, std::size_t begin, LogFrameHeader header, std::uint64_t offset, std::uint32_t seed) {
+inline void seal_frame(Buffer& out, std::size_t begin, LogFrameHeader header, std::uint64_t offset,
+                       std::uint32_t seed) {
   const std::size_t payload_bytes = out.size() - begin - log_frame_header_bytes;
   header.payload_bytes = static_cast<std::uint32_t>(payload_bytes);
   header.payload_crc = crc32c(std::span{out}.subspan(begin + log_frame_header_bytes), seed);
