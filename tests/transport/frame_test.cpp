@@ -1,5 +1,6 @@
 // Copyright (c) the paxos authors. MIT licence.
 #include <cstring>
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -60,7 +61,7 @@ TEST_CASE("every kind of message survives a frame, however the bytes are cut up"
   REQUIRE(sent.size() == std::variant_size_v<Message>);
   Buffer stream;
   for (const Message& message : sent) append_message_frame(stream, cluster, message);
-  for (const std::size_t piece : {1, 2, 3, 7, 28, 29, 1000}) {
+  for (const std::size_t piece : std::initializer_list<std::size_t>{1, 2, 3, 7, 28, 29, 1000}) {
     FrameReader fresh = reader();
     CHECK(feed(fresh, stream, piece) == sent);
     CHECK(fresh.error() == FrameError::none);

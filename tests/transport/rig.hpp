@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -193,5 +194,60 @@ class RawPeer {
   asio::ip::tcp::socket socket_;
   FrameReader reader_{std::size_t{8} << 20};
 };
+
+/// All transports reach each other.
+inline bool is_connected(Cluster& cluster) {
+  return run_until(cluster.io, [&] {
+    for (std::size_t a = 1; a <= cluster.transports.size(); ++a)
+      for (std::size_t b = 1; b <= cluster.transports.size(); ++b)
+        if (a != b && !cluster.node(a).is_up(NodeId{b})) return false;
+    return true;
+  });
+}
+
+/// Sends one message from a node to another until one has arrived: messages may be lost while a link is being made.
+inline bool gets_through(Cluster& cluster, std::size_t from, std::size_t to) {
+  const std::size_t before = cluster.heard_by(to).messages.size();
+  return run_until(cluster.io, [&] {
+    cluster.send(from, to, Nack{{99, n1}});
+    return cluster.heard_by(to).messages.size() > before;
+  });
+}
+
+/// Stands in for node 2: accepts node 1's connection and greets it, then does as the test says.
+struct FakePeer {
+  explicit FakePeer(Cluster& cluster, std::uint64_t incarnation = 102)
+      : io(cluster.io), greeter(cluster.config_of(2), incarnation), acceptor(io), peer(io) {
+    const asio::ip::tcp::endpoint place{asio::ip::address_v4::loopback(), cluster.port(2)};
+    acceptor.open(place.protocol());
+    acceptor.set_option(asio::socket_base::reuse_address{true});
+    acceptor.set_option(asio::socket_base::receive_buffer_size{64 << 10});
+    acceptor.bind(place);
+    acceptor.listen();
+    fingerprint = cluster.config.fingerprint();
+  }
+  /// Lets node 1 in; does not read on.
+  void greet() {
+    bool is_accepted = false;
+    acceptor.async_accept(peer.socket(), [&](const std::error_code& error) { is_accepted = !error; });
+    if (!run_until(io, [&] { return is_accepted; })) throw std::runtime_error("FakePeer: node 1 did not dial node 2");
+    Buffer reply;
+    append_hello_reply_frame(reply, fingerprint, greeter.reply({}));
+    peer.write(reply);
+  }
+
+  asio::io_context& io;
+  Greeter greeter;
+  asio::ip::tcp::acceptor acceptor;
+  RawPeer peer;
+  std::uint64_t fingerprint = 0;
+};
+
+inline Hello client_hello() {
+  Hello hello;
+  hello.cluster = "paxos";
+  hello.role = Role::client;
+  return hello;
+}
 
 }  // namespace paxos::test

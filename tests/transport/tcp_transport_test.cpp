@@ -1,6 +1,5 @@
 // Copyright (c) the paxos authors. MIT licence.
 #include <memory>
-#include <random>
 #include <string>
 #include <vector>
 
@@ -21,64 +20,9 @@ using Catch::Matchers::MessageMatches;
 
 namespace {
 
-/// All transports reach each other.
-bool is_connected(Cluster& cluster) {
-  return run_until(cluster.io, [&] {
-    for (std::size_t a = 1; a <= cluster.transports.size(); ++a)
-      for (std::size_t b = 1; b <= cluster.transports.size(); ++b)
-        if (a != b && !cluster.node(a).is_up(NodeId{b})) return false;
-    return true;
-  });
-}
-
-/// Sends one message from a node to another until one has arrived: messages may be lost while a link is being made.
-bool gets_through(Cluster& cluster, std::size_t from, std::size_t to) {
-  const std::size_t before = cluster.heard_by(to).messages.size();
-  return run_until(cluster.io, [&] {
-    cluster.send(from, to, Nack{{99, n1}});
-    return cluster.heard_by(to).messages.size() > before;
-  });
-}
-
 Message large(std::uint64_t slot) { return Accept{{1, n1}, Slot{slot}, Slot{}, filled(std::size_t{1} << 20, 'v')}; }
 Message large_bulk(std::uint64_t slot) {
   return CatchUpReply{Slot{slot}, Slot{9}, {filled(std::size_t{1} << 20, 'b')}};
-}
-
-/// Stands in for node 2: accepts node 1's connection and greets it, then does as the test says.
-struct FakePeer {
-  explicit FakePeer(Cluster& cluster, std::uint64_t incarnation = 102)
-      : io(cluster.io), greeter(cluster.config_of(2), incarnation), acceptor(io), peer(io) {
-    const asio::ip::tcp::endpoint place{asio::ip::address_v4::loopback(), cluster.port(2)};
-    acceptor.open(place.protocol());
-    acceptor.set_option(asio::socket_base::reuse_address{true});
-    acceptor.set_option(asio::socket_base::receive_buffer_size{64 << 10});
-    acceptor.bind(place);
-    acceptor.listen();
-    fingerprint = cluster.config.fingerprint();
-  }
-  /// Lets node 1 in; does not read on.
-  void greet() {
-    bool is_accepted = false;
-    acceptor.async_accept(peer.socket(), [&](const std::error_code& error) { is_accepted = !error; });
-    REQUIRE(run_until(io, [&] { return is_accepted; }));
-    Buffer reply;
-    append_hello_reply_frame(reply, fingerprint, greeter.reply({}));
-    peer.write(reply);
-  }
-
-  asio::io_context& io;
-  Greeter greeter;
-  asio::ip::tcp::acceptor acceptor;
-  RawPeer peer;
-  std::uint64_t fingerprint = 0;
-};
-
-Hello client_hello() {
-  Hello hello;
-  hello.cluster = "paxos";
-  hello.role = Role::client;
-  return hello;
 }
 
 }  // namespace
@@ -180,190 +124,6 @@ TEST_CASE("tcp: an outage is told once, however often the peer is dialled in vai
   CHECK(cluster.heard_by(1).down.size() == 1);
 }
 
-TEST_CASE("tcp: strangers are refused, and both sides say why", "[tcp]") {
-  Cluster cluster{2};
-  cluster.start(1);
-  Config stranger = cluster.config_of(2);
-  std::string reason;
-  SECTION("another cluster") {
-    stranger.cluster = "other";
-    reason = "it belongs to cluster";
-  }
-  SECTION("other members") {
-    stranger.members.emplace_back(3, "127.0.0.1:9");
-    reason = "its members or session limits differ";
-  }
-  SECTION("other session limits") {
-    ++stranger.sessions_max;
-    reason = "its members or session limits differ";
-  }
-  cluster.start(stranger, 102);
-  CHECK(run_until(cluster.io, [&] {
-    return cluster.heard_by(1).has_refusal("refuses this node: " + reason) &&
-           cluster.heard_by(2).has_refusal("refuses this node: " + reason) &&
-           cluster.heard_by(1).has_refusal("refused") &&
-           cluster.heard_by(1).has_refusal("(says it is node 2): " + reason) &&
-           cluster.heard_by(2).has_refusal("(says it is node 1): " + reason);
-  }));
-  CHECK(cluster.heard_by(1).up.empty());
-  CHECK(cluster.heard_by(2).up.empty());
-}
-
-TEST_CASE("tcp: a node under another's address is refused by both sides", "[tcp]") {
-  Cluster cluster{3};
-  cluster.start(1);
-  Config wrong = cluster.config_of(3);
-  wrong.members[2].address = wrong.members[1].address;  // node 3 listens where node 2 should
-  cluster.start(wrong, 103);
-  CHECK(run_until(cluster.io, [&] {
-    return cluster.heard_by(1).has_refusal("refuses this node: it wants node 2, this is node 3") &&
-           cluster.heard_by(3).has_refusal("it wants node 2, this is node 3");
-  }));
-}
-
-TEST_CASE("tcp: a peer with another data directory under the same id is refused, the old one is not", "[tcp]") {
-  Cluster cluster{2};
-  cluster.start(1);
-  cluster.start(2, 22);
-  REQUIRE(is_connected(cluster));
-  cluster.stop(2);
-  cluster.heard_by(2) = {};
-  cluster.start(2, 23);
-  REQUIRE(run_until(cluster.io, [&] {
-    return cluster.heard_by(1).has_refusal("another data directory claims to be node 2") &&
-           cluster.heard_by(2).has_refusal("another data directory claims to be node 2");
-  }));
-  CHECK(cluster.heard_by(2).up.empty());
-  CHECK(!cluster.node(1).is_up(n2));
-  cluster.stop(2);
-  cluster.start(2, 22);
-  CHECK(is_connected(cluster));
-}
-
-TEST_CASE("tcp: refused, a node pauses before it tries again", "[tcp]") {
-  Cluster cluster{2};
-  cluster.start(1);
-  Config stranger = cluster.config_of(2);
-  stranger.cluster = "other";
-  SECTION("and does not spin") {
-    cluster.options.backoff_max = std::chrono::hours{1};
-    cluster.start(stranger, 102);
-    REQUIRE(run_until(cluster.io, [&] { return cluster.heard_by(2).has_refusal("node 1 at"); }));
-    const auto dials_heard = [&] {
-      return std::ranges::count_if(cluster.heard_by(1).refused, [](const std::string& one) {
-        return one.find("(says it is node 2)") != std::string::npos;
-      });
-    };
-    for (int i = 0; i < 100; ++i) {
-      RawPeer client{cluster.io, cluster.port(1)};
-      client.listen();
-      client.hello(client_hello());
-      REQUIRE(client.greeting().accepted);
-      client.reset();
-      settle(cluster.io);
-    }
-    CHECK(dials_heard() == 1);
-  }
-  SECTION("and is let in once it is put right") {
-    cluster.options.backoff_max = std::chrono::milliseconds{10};
-    cluster.start(stranger, 102);
-    REQUIRE(run_until(cluster.io, [&] { return cluster.heard_by(1).refused.size() >= 4; }));
-    cluster.stop(2);
-    cluster.start(2);
-    CHECK(is_connected(cluster));
-  }
-}
-
-TEST_CASE("tcp: who connects and says nothing is dropped after the bound", "[tcp]") {
-  Cluster cluster{1};
-  cluster.options.hello_timeout = std::chrono::milliseconds{20};
-  cluster.start(1);
-  RawPeer silent{cluster.io, cluster.port(1)};
-  silent.listen();
-  CHECK(run_until(cluster.io, [&] { return silent.is_closed; }));
-  CHECK(silent.frames.empty());
-  CHECK(cluster.heard_by(1).has_refusal("it said no hello in time"));
-}
-
-TEST_CASE("tcp: of too many silent connections the oldest gives way", "[tcp]") {
-  Cluster cluster{1};
-  cluster.options.ungreeted_max = 3;
-  cluster.start(1);
-  std::vector<std::unique_ptr<RawPeer>> silent;
-  for (int i = 0; i < 5; ++i) {
-    silent.push_back(std::make_unique<RawPeer>(cluster.io, cluster.port(1)));
-    silent.back()->listen();
-  }
-  REQUIRE(run_until(cluster.io, [&] { return silent[0]->is_closed && silent[1]->is_closed; }));
-  silent[4]->hello(client_hello());
-  CHECK(silent[4]->greeting().accepted);
-  CHECK(!silent[2]->is_closed);
-  CHECK(!silent[3]->is_closed);
-  CHECK(cluster.heard_by(1).has_refusal("too many connections that say no hello"));
-}
-
-TEST_CASE("tcp: ten thousand random frames leave a node serving", "[tcp]") {
-  Cluster cluster{2};
-  cluster.start(1);
-  cluster.start(2);
-  REQUIRE(is_connected(cluster));
-  const std::uint64_t fingerprint = cluster.config.fingerprint();
-  std::minstd_rand random{20240501};
-  const auto byte = [&] { return static_cast<std::byte>(random() >> 8); };
-  for (int i = 0; i < 10'000; ++i) {
-    RawPeer hostile{cluster.io, cluster.port(1)};
-    Buffer noise(random() % 200);
-    for (std::byte& one : noise) one = byte();
-    Buffer frame;
-    if (i % 4 == 1) hostile.hello(client_hello());
-    if (i % 4 == 0) {
-      frame = noise;
-    } else {
-      // A frame that is in order but for what it carries, or for one byte.
-      const auto kind = static_cast<FrameKind>(1 + random() % 3);
-      append_frame(frame, kind, fingerprint, [&](Buffer& out) { out.insert(out.end(), noise.begin(), noise.end()); });
-      if (i % 4 == 3) frame[random() % frame.size()] ^= byte();
-    }
-    hostile.write(frame);
-    if (i % 16 == 0) settle(cluster.io);
-    hostile.reset();
-  }
-  CHECK(gets_through(cluster, 2, 1));
-  CHECK(gets_through(cluster, 1, 2));
-  RawPeer client{cluster.io, cluster.port(1)};
-  client.listen();
-  client.hello(client_hello());
-  CHECK(client.greeting().accepted);
-  CHECK(cluster.heard_by(1).client_messages.empty());
-}
-
-TEST_CASE("tcp: a damaged or malformed frame of a peer breaks its connection, which is made anew", "[tcp]") {
-  Cluster cluster{2};
-  cluster.start(1);
-  Buffer frame;
-  append_message_frame(frame, cluster.config.fingerprint(), ReadIndex{1});
-  SECTION("damaged") { frame.back() ^= std::byte{1}; }
-  SECTION("malformed") {
-    frame.clear();
-    append_frame(frame, FrameKind::message, cluster.config.fingerprint(),
-                 [](Buffer& out) { out.push_back(std::byte{200}); });
-  }
-  SECTION("of another kind") {
-    frame.clear();
-    append_hello_frame(frame, Greeter{cluster.config_of(2), 102}.hello_to(n1));
-  }
-  RawPeer hostile{cluster.io, cluster.port(1)};
-  hostile.listen();
-  hostile.hello(Greeter{cluster.config_of(2), 102}.hello_to(n1));
-  REQUIRE(hostile.greeting().accepted);
-  hostile.write(frame);
-  CHECK(run_until(cluster.io, [&] { return hostile.is_closed; }));
-  CHECK(cluster.heard_by(1).messages.empty());
-  CHECK(cluster.heard_by(1).has_refusal("refused node 2 at"));
-  cluster.start(2);
-  CHECK(gets_through(cluster, 2, 1));
-}
-
 TEST_CASE("tcp: a second connection of the same peer replaces the first", "[tcp]") {
   Cluster cluster{2};
   cluster.start(1);
@@ -445,7 +205,7 @@ TEST_CASE("tcp: a client forwards commands, is answered, and its end is told onc
   REQUIRE(decode_message(client.frames[1].second, got));
   CHECK(got == answer);
   SECTION("it leaves") { client.reset(); }
-  SECTION("it sends what a client may not") { client.message(fingerprint, ReadIndex{1}); }
+  SECTION("it sends what a client may not") { client.message(fingerprint, Nack{{1, n1}}); }
   SECTION("it sends a frame of another cluster") { client.message(fingerprint + 1, forward); }
   REQUIRE(run_until(cluster.io, [&] { return !cluster.heard_by(1).gone.empty(); }));
   cluster.node(1).send_to_client(id, answer);
@@ -471,28 +231,6 @@ TEST_CASE("tcp: a client that does not read its answers is closed", "[tcp]") {
   }));
   CHECK(cluster.heard_by(1).gone == std::vector{id});
   CHECK(cluster.heard_by(1).has_refusal("its answers wait in vain"));
-}
-
-TEST_CASE("tcp: clients beyond the bound are refused, and told so", "[tcp]") {
-  Cluster cluster{1};
-  cluster.options.clients_max = 2;
-  cluster.start(1);
-  std::vector<std::unique_ptr<RawPeer>> clients;
-  for (int i = 0; i < 3; ++i) {
-    clients.push_back(std::make_unique<RawPeer>(cluster.io, cluster.port(1)));
-    clients.back()->listen();
-    clients.back()->hello(client_hello());
-    const HelloReply reply = clients.back()->greeting();
-    CHECK(reply.accepted == (i < 2));
-    if (i == 2) CHECK_THAT(reply.reason, ContainsSubstring("serves 2 clients already"));
-  }
-  CHECK(run_until(cluster.io, [&] { return clients[2]->is_closed; }));
-  clients[0]->reset();
-  REQUIRE(run_until(cluster.io, [&] { return cluster.heard_by(1).gone.size() == 1; }));
-  RawPeer next{cluster.io, cluster.port(1)};
-  next.listen();
-  next.hello(client_hello());
-  CHECK(next.greeting().accepted);
 }
 
 TEST_CASE("tcp: a port in use is named", "[tcp]") {
