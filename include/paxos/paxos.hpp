@@ -3,6 +3,10 @@
 
 // Everything but the simulator (paxos/sim/), which programs do not need.
 
+#include <asio/use_future.hpp>
+
+#include <paxos/client.hpp>
+#include <paxos/client/client_core.hpp>
 #include <paxos/core.hpp>
 #include <paxos/node.hpp>
 #include <paxos/node/node_core.hpp>

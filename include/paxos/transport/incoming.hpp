@@ -87,7 +87,8 @@ class Incoming final : public ConnectionOwner, public std::enable_shared_from_th
     Message message;
     if (!decode_message(frame.payload, message)) return on_malformed("malformed message");
     if (!is_client()) return shared_->tell(shared_->events.on_message, hello_.from, std::move(message));
-    if (!std::holds_alternative<Forward>(message)) return expel("a client may only forward commands");
+    if (!std::holds_alternative<Forward>(message) && !std::holds_alternative<ReadIndex>(message))
+      return expel("a client may only forward commands and ask how far they are applied");
     shared_->tell(shared_->events.on_client_message, client_, std::move(message));
   }
 

@@ -36,7 +36,7 @@ class ClientId {
 /// An empty function is not called.
 struct TransportEvents {
   std::function<void(NodeId from, Message&&)> on_message;
-  std::function<void(ClientId, Message&&)> on_client_message;      ///< a Forward
+  std::function<void(ClientId, Message&&)> on_client_message;      ///< a Forward or a ReadIndex
   std::function<void(ClientId)> on_client_gone;                    ///< the last word on a client
   std::function<void(NodeId)> on_peer_up;                          ///< from now on messages can reach this peer
   std::function<void(NodeId, std::string_view why)> on_peer_down;  ///< what waited for this peer is lost

@@ -48,6 +48,9 @@ class WriteQueue {
   WriteQueue(std::uint64_t fingerprint, std::size_t frame_bytes_max, std::size_t bytes_max)
       : fingerprint_(fingerprint), frame_bytes_max_(frame_bytes_max), bytes_max_(bytes_max) {}
 
+  /// Messages that are pushed from now on carry this one: a client learns it from the first answer.
+  void carry(std::uint64_t fingerprint) { fingerprint_ = fingerprint; }
+
   /// Anything but `queued` leaves the queue as it was, save for bulk messages that made room in vain.
   Pushed push(const Message& message, AcceptFrameCache& cache) {
     if (is_bulk(message)) return push_bulk(message);

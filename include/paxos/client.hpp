@@ -1,0 +1,92 @@
+// Copyright (c) the paxos authors. MIT licence.
+#pragma once
+
+#include <future>
+#include <memory>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include <asio/associated_executor.hpp>
+#include <asio/async_result.hpp>
+#include <asio/dispatch.hpp>
+#include <asio/executor_work_guard.hpp>
+#include <asio/io_context.hpp>
+
+#include <paxos/client/client_core.hpp>
+#include <paxos/policy/state_machine.hpp>
+
+namespace paxos {
+
+/// Submits commands to a cluster from outside it, each exactly once: what was sent and not answered when a node dies
+/// is sent to the next one under the same id. Many commands may be under way.
+///
+/// Thread-safe; runs a thread of its own. Failures are those of Node::propose.
+template <StateMachine Machine>
+class Client {
+ public:
+  using Command = typename Machine::Command;
+  using Result = ResultOf<Machine>;
+
+  /// Throws ConfigError. Connects in the background.
+  explicit Client(ClientConfig config)
+      : core_(std::make_shared<detail::ClientCore>(context_.get_executor(), std::move(config))) {
+    core_->start();
+    thread_ = std::thread{[this] { context_.run(); }};
+  }
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+  /// What waits fails with Errc::interrupted.
+  ~Client() {
+    core_->stop();
+    work_.reset();
+    thread_.join();
+  }
+
+  /// Blocks; throws std::system_error.
+  Result propose(Command command) {
+    std::error_code ec;
+    Result result = propose(std::move(command), ec);
+    if (ec) throw std::system_error(ec);
+    return result;
+  }
+  Result propose(Command command, std::error_code& ec) {
+    if (thread_.get_id() == std::this_thread::get_id()) {
+      ec = make_error_code(Errc::would_deadlock);
+      return Result{};
+    }
+    std::promise<std::pair<std::error_code, Result>> done;
+    async_propose(std::move(command),
+                  [&](std::error_code error, Result result) { done.set_value({error, std::move(result)}); });
+    auto [error, result] = done.get_future().get();
+    ec = error;
+    return std::move(result);
+  }
+  /// Completes with (std::error_code, Result); on the client's thread unless the handler has an executor of its own.
+  template <class Token>
+  auto async_propose(Command command, Token&& token) {
+    return asio::async_initiate<Token, void(std::error_code, Result)>(
+        [](auto handler, std::shared_ptr<detail::ClientCore> core, Bytes payload) {
+          auto executor = asio::get_associated_executor(handler, core->executor());
+          core->push(std::move(payload), [handler = std::move(handler), work = asio::make_work_guard(executor)](
+                                             std::error_code ec, const Bytes& answer) mutable {
+            Result result{};
+            if (!ec && !std::is_void_v<detail::RawResultOf<Machine>> && !decode(answer.span(), result))
+              ec = make_error_code(Errc::undecodable);
+            asio::dispatch(work.get_executor(),
+                           [handler = std::move(handler), ec, result = std::move(result)]() mutable {
+                             std::move(handler)(ec, std::move(result));
+                           });
+          });
+        },
+        token, core_, encoded(command));
+  }
+
+ private:
+  asio::io_context context_{1};
+  asio::executor_work_guard<asio::io_context::executor_type> work_{context_.get_executor()};
+  std::shared_ptr<detail::ClientCore> core_;
+  std::thread thread_;
+};
+
+}  // namespace paxos

@@ -1,0 +1,313 @@
+// Copyright (c) the paxos authors. MIT licence.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <asio/any_io_executor.hpp>
+#include <asio/connect.hpp>
+#include <asio/ip/tcp.hpp>
+#include <asio/post.hpp>
+#include <asio/steady_timer.hpp>
+
+#include <paxos/core/command.hpp>
+#include <paxos/core/config.hpp>
+#include <paxos/core/error.hpp>
+#include <paxos/core/message.hpp>
+#include <paxos/core/time.hpp>
+#include <paxos/node/unique_function.hpp>
+#include <paxos/transport/address.hpp>
+#include <paxos/transport/connection.hpp>
+#include <paxos/transport/hello.hpp>
+
+namespace paxos {
+
+/// How a client finds its cluster.
+struct ClientConfig {
+  std::vector<std::string> addresses;  ///< "host:port" of nodes, as in Member::address; the first that answers is used
+  std::string cluster = "paxos";       ///< as in Config::cluster
+  Duration request_timeout = std::chrono::seconds{10};    ///< how long a command is tried, at one node after another
+  Duration connect_timeout = std::chrono::seconds{2};     ///< for a node to accept the connection and answer the hello
+  std::size_t pending_bytes_max = std::size_t{64} << 20;  ///< commands that wait for their answers
+  std::size_t pending_max = 4096;  ///< commands that wait for their answers; at most Config::session_window
+
+  /// Throws ConfigError, naming the field, the rule and a cure.
+  void validate() const {
+    if (addresses.empty()) throw ConfigError("ClientConfig: addresses must name at least one node, as \"host:port\"");
+    for (const std::string& address : addresses) (void)parse_address(address, "addresses");
+    if (request_timeout <= Duration::zero() || connect_timeout <= Duration::zero())
+      throw ConfigError("ClientConfig: request_timeout and connect_timeout must be positive; try 10 s and 2 s");
+    if (pending_max == 0) throw ConfigError("ClientConfig: pending_max must be at least 1; try 4096");
+  }
+};
+
+namespace detail {
+
+/// What a Client is behind its handle: one session, one connection at a time, and the commands without an answer.
+///
+/// When a connection breaks, or its node cannot help, all that waits is sent again to the next node, under the same
+/// ids. Everything but push() and stop() happens on the executor.
+class ClientCore final : public ConnectionOwner, public std::enable_shared_from_this<ClientCore> {
+ public:
+  using OnAnswer = UniqueFunction<void(std::error_code, const Bytes&)>;
+
+  ClientCore(asio::any_io_executor executor, ClientConfig config)
+      : executor_(std::move(executor)),
+        config_(std::move(config)),
+        socket_(executor_),
+        retry_(executor_),
+        watch_(executor_) {
+    config_.validate();
+    for (const std::string& address : config_.addresses) addresses_.push_back(parse_address(address, "addresses"));
+    std::random_device entropy;
+    const auto draw = [&] { return (std::uint64_t{entropy()} << 32) | entropy(); };
+    session_ = SessionId{draw(), draw()};
+  }
+
+  void start() {
+    asio::post(executor_, [self = shared_from_this()] {
+      self->connect();
+      self->watch();
+    });
+  }
+
+  /// Callable from any thread. Many pushes cost one wake-up.
+  void push(Bytes payload, OnAnswer on_answer) {
+    bool is_first = false;
+    {
+      const std::lock_guard lock{inbox_mutex_};
+      is_first = inbox_.empty();
+      inbox_.push_back(Request{std::move(payload), std::move(on_answer)});
+    }
+    if (is_first) asio::post(executor_, [self = shared_from_this()] { self->drain(); });
+  }
+
+  void stop() {
+    asio::post(executor_, [self = shared_from_this()] {
+      if (std::exchange(self->is_stopped_, true)) return;
+      self->disconnect();
+      self->retry_.cancel();
+      self->watch_.cancel();
+      self->drain();
+      while (!self->pending_.empty()) self->finish(self->pending_.begin(), Errc::interrupted, {});
+    });
+  }
+
+  [[nodiscard]] const asio::any_io_executor& executor() const { return executor_; }
+
+  void on_frame(Connection& connection, const Frame& frame) override {
+    if (&connection != connection_.get()) return;
+    if (frame.kind == FrameKind::hello_reply && !is_ready_) return on_hello_reply(frame);
+    Message message;
+    if (frame.kind != FrameKind::message || !decode_message(frame.payload, message)) return next_node();
+    if (const auto* where = std::get_if<ReadIndexReply>(&message)) {
+      on_position(where->index);
+    } else if (const auto* reply = std::get_if<ForwardReply>(&message)) {
+      on_reply(*reply);
+    }
+  }
+
+  void on_lost(Connection& connection, std::string_view) override {
+    if (&connection == connection_.get()) next_node();
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  struct Request {
+    Bytes payload;
+    OnAnswer on_answer;
+  };
+  struct Pending {
+    Command command;
+    Time deadline;
+    bool is_issued = false;  ///< issued_after is set, and never changes again
+    bool has_left = false;
+    OnAnswer on_answer;
+  };
+  using Entry = std::map<std::uint64_t, Pending>::iterator;
+
+  void drain() {
+    std::vector<Request> requests;
+    {
+      const std::lock_guard lock{inbox_mutex_};
+      requests.swap(inbox_);
+    }
+    for (Request& request : requests) {
+      if (is_stopped_) {
+        request.on_answer(make_error_code(Errc::stopped), Bytes{});
+      } else if (pending_.size() >= config_.pending_max ||
+                 bytes_ + request.payload.size() > config_.pending_bytes_max) {
+        request.on_answer(make_error_code(Errc::overloaded), Bytes{});
+      } else {
+        take_on(request);
+      }
+    }
+    flush();
+  }
+
+  void take_on(Request& request) {
+    bytes_ += request.payload.size();
+    const std::uint64_t sequence = ++last_sequence_;
+    Pending pending{Command{RequestId{session_, sequence}, 0, Slot{}, std::move(request.payload)},
+                    Clock::now() + config_.request_timeout, false, false, std::move(request.on_answer)};
+    const auto entry = pending_.emplace(sequence, std::move(pending)).first;
+    if (is_ready_) send(entry->second);
+  }
+
+  void send(Pending& pending) {
+    if (!std::exchange(pending.is_issued, true)) pending.command.issued_after = applied_;
+    pending.command.settled_below = pending_.begin()->first;
+    pending.has_left = true;
+    (void)connection_->queue().push(Forward{pending.command}, cache_);
+  }
+
+  void flush() {
+    if (connection_) connection_->flush();
+  }
+
+  void connect() {
+    if (is_stopped_) return;
+    const std::uint64_t attempt = ++attempt_;
+    connecting_until_ = Clock::now() + config_.connect_timeout;
+    const Address& address = addresses_[turn_ % addresses_.size()];
+    resolver_.emplace(executor_);
+    resolver_->async_resolve(address.host, std::to_string(address.port),
+                             [self = shared_from_this(), attempt](std::error_code error,
+                                                                  const asio::ip::tcp::resolver::results_type& found) {
+                               if (attempt != self->attempt_ || self->is_stopped_) return;
+                               if (error) return self->next_node();
+                               self->socket_ = asio::ip::tcp::socket{self->executor_};
+                               asio::async_connect(self->socket_, found,
+                                                   [self, attempt](std::error_code failed, const auto&) {
+                                                     if (attempt != self->attempt_ || self->is_stopped_) return;
+                                                     if (failed) return self->next_node();
+                                                     self->greet();
+                                                   });
+                             });
+  }
+
+  void greet() {
+    connection_ = std::make_shared<Connection>(std::move(socket_), weak_from_this(),
+                                               FrameReader{hello_bytes_max + frame_header_bytes},
+                                               WriteQueue{0, frame_bytes_max, 2 * config_.pending_bytes_max});
+    Buffer hello;
+    append_hello_frame(hello, Hello{wire_version, config_.cluster, 0, NodeId{}, NodeId{}, 0, Role::client});
+    connection_->queue().push_frame(hello);
+    connection_->flush();
+    connection_->start();
+  }
+
+  void on_hello_reply(const Frame& frame) {
+    HelloReply reply;
+    if (!decode(frame.payload, reply) || !reply.accepted) return next_node();
+    connection_->queue().carry(frame.fingerprint);
+    connection_->reader().expect(frame.fingerprint, frame_bytes_max, read_bytes);
+    (void)connection_->queue().push(ReadIndex{1}, cache_);
+    connection_->flush();
+  }
+
+  /// The node said how far it has applied: what is issued from now on is newer than that.
+  void on_position(Slot applied) {
+    applied_ = std::max(applied_, applied);
+    is_ready_ = true;
+    for (auto& [sequence, pending] : pending_) send(pending);
+    flush();
+  }
+
+  void on_reply(const ForwardReply& reply) {
+    applied_ = std::max(applied_, reply.applied);
+    const auto entry = pending_.find(reply.id.sequence);
+    if (reply.id.session != session_ || entry == pending_.end()) return;
+    const auto error = static_cast<Errc>(reply.error);
+    if (reply.error == 0) return finish(entry, std::nullopt, reply.result);
+    // This node is of no use now; the command may do better elsewhere, under the same id.
+    const bool is_lost = error == Errc::stopped || error == Errc::interrupted || error == Errc::storage_failed ||
+                         error == Errc::storage_full || error == Errc::no_leader || error == Errc::timed_out;
+    if (is_lost) return next_node();
+    finish(entry, error, {});
+  }
+
+  void finish(Entry entry, std::optional<Errc> error, const Bytes& result) {
+    bytes_ -= entry->second.command.payload.size();
+    OnAnswer on_answer = std::move(entry->second.on_answer);
+    pending_.erase(entry);
+    on_answer(error ? make_error_code(*error) : std::error_code{}, result);
+  }
+
+  void disconnect() {
+    ++attempt_;
+    is_ready_ = false;
+    std::error_code ignored;
+    socket_.close(ignored);
+    if (connection_) connection_->close();
+    connection_.reset();
+  }
+
+  void next_node() {
+    if (is_stopped_) return;
+    disconnect();
+    ++turn_;
+    retry_.expires_after(std::chrono::milliseconds{turn_ % addresses_.size() == 0 ? 100 : 1});
+    retry_.async_wait([self = shared_from_this()](std::error_code error) {
+      if (!error) self->connect();
+    });
+  }
+
+  /// Gives up what is out of time, and a node that does not answer.
+  void watch() {
+    watch_.expires_after(std::chrono::milliseconds{100});
+    watch_.async_wait([self = shared_from_this()](std::error_code error) {
+      if (error || self->is_stopped_) return;
+      const Time now = Clock::now();
+      for (auto entry = self->pending_.begin(); entry != self->pending_.end();) {
+        const auto current = entry++;
+        if (now >= current->second.deadline)
+          self->finish(current, current->second.has_left ? Errc::timed_out : Errc::no_leader, {});
+      }
+      if (!self->is_ready_ && now >= self->connecting_until_) self->next_node();
+      self->watch();
+    });
+  }
+
+  static constexpr std::size_t frame_bytes_max = std::size_t{20} << 20;
+  static constexpr std::size_t read_bytes = std::size_t{64} << 10;
+
+  asio::any_io_executor executor_;
+  ClientConfig config_;
+  std::vector<Address> addresses_;
+  std::optional<asio::ip::tcp::resolver> resolver_;
+  asio::ip::tcp::socket socket_;
+  asio::steady_timer retry_;
+  asio::steady_timer watch_;
+  std::shared_ptr<Connection> connection_;
+  AcceptFrameCache cache_;
+
+  SessionId session_;
+  std::uint64_t last_sequence_ = 0;
+  std::map<std::uint64_t, Pending> pending_;
+  std::size_t bytes_ = 0;
+  Slot applied_;  ///< the newest that any node said it had applied
+  std::size_t turn_ = 0;
+  std::uint64_t attempt_ = 0;
+  Time connecting_until_;
+  bool is_ready_ = false;
+  bool is_stopped_ = false;
+
+  std::mutex inbox_mutex_;
+  std::vector<Request> inbox_;
+};
+
+}  // namespace detail
+
+}  // namespace paxos
