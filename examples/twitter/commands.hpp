@@ -1,7 +1,8 @@
 // Copyright (c) the paxos authors. MIT licence.
 #pragma once
 
-#include <optional>
+#include <algorithm>
+#include <set>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -76,6 +77,28 @@ using Typed = std::variant<Json, Help, Exit, Wrong>;
     return request;
   }
   return Wrong{fmt::format("there is no command {}", is_utf8(name) ? name : "of that name")};
+}
+
+/// What the word that begins at `start` of `line` may become.
+[[nodiscard]] inline std::vector<std::string> completions(std::string_view line, std::size_t start,
+                                                          std::string_view word, const std::set<std::string>& users) {
+  std::vector<std::string> found;
+  const std::string_view before = line.substr(0, start);
+  const std::size_t first = before.find_first_not_of(" \t");
+  if (first == std::string_view::npos) {
+    for (const CommandForm& form : command_forms) {
+      if (form.name.starts_with(word)) found.emplace_back(form.name);
+    }
+    return found;
+  }
+  const std::string_view command = before.substr(first, before.find_first_of(" \t", first) - first);
+  for (const CommandForm& form : command_forms) {
+    if (form.name != command || form.argument != "USER") continue;
+    for (const std::string& user : users) {
+      if (user.starts_with(word)) found.push_back(user);
+    }
+  }
+  return found;
 }
 
 /// How an answer is printed.

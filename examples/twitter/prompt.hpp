@@ -44,28 +44,6 @@ class Prompt {
     return text;
   }
 
-  /// What the word that begins at `start` of `line` may become.
-  [[nodiscard]] static std::vector<std::string> candidates(std::string_view line, std::size_t start,
-                                                           std::string_view word, const std::set<std::string>& users) {
-    std::vector<std::string> found;
-    const std::string_view before = line.substr(0, start);
-    const std::size_t first = before.find_first_not_of(" \t");
-    if (first == std::string_view::npos) {
-      for (const CommandForm& form : command_forms) {
-        if (form.name.starts_with(word)) found.emplace_back(form.name);
-      }
-      return found;
-    }
-    const std::string_view command = before.substr(first, before.find_first_of(" \t", first) - first);
-    for (const CommandForm& form : command_forms) {
-      if (form.name != command || form.argument != "USER") continue;
-      for (const std::string& user : users) {
-        if (user.starts_with(word)) found.push_back(user);
-      }
-    }
-    return found;
-  }
-
  private:
   static constexpr std::size_t users_max = 1000;
 
@@ -80,7 +58,7 @@ class Prompt {
   static char** complete(const char* word, int start, int) {
     rl_attempted_completion_over = 1;  // no file names
     const std::string_view line{rl_line_buffer};
-    offered() = candidates(line, std::min(static_cast<std::size_t>(start), line.size()), word, known_users());
+    offered() = completions(line, std::min(static_cast<std::size_t>(start), line.size()), word, known_users());
     return rl_completion_matches(word, next_offered);
   }
   static char* next_offered(const char*, int state) {

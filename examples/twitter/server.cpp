@@ -77,6 +77,7 @@ twitter::ServerOptions options_of(const Arguments& arguments) {
 int serve(const twitter::ServerOptions& options) {
   // Before the other threads, so that a closed terminal ends none of them.
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is a disk error, which the replica reports
   const auto journal = std::make_shared<twitter::Journal>(
       fmt::format("site {} ({})", options.site, options.config.site(options.site).name));
   asio::io_context context{1};

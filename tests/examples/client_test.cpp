@@ -1,6 +1,8 @@
 // Copyright (c) the paxos authors. MIT licence.
 #include <chrono>
 #include <fstream>
+#include <map>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -148,6 +150,28 @@ TEST_CASE("A site killed under a client in flight: each tweet ends up once", "[c
   for (const auto& [text, times] : texts) {
     CAPTURE(text);
     CHECK(times == 1);
+  }
+}
+
+TEST_CASE("A site that hangs under a tweet, and wakes later: the tweet ends up once", "[client]") {
+  Cluster cluster;
+  start(cluster);
+  const std::size_t frozen = cluster.leader();
+  const std::size_t other = frozen % 3 + 1;
+  cluster.server(frozen).signal(SIGSTOP);
+  const Ran tweet = run(cluster, {"--site", std::to_string(frozen), "--timeout", "5", "tweet", "once"});
+  CHECK(tweet.status == 0);
+  const Json servers = cluster.ask(other, {{"head", "servers"}});
+  CHECK(servers["body"][frozen - 1]["role"] == "unreachable");
+
+  // The request is still in its socket: it reads it, and proposes it again.
+  cluster.server(frozen).signal(SIGCONT);
+  REQUIRE(eventually(30s, [&] { return cluster.ask(frozen, {{"head", "tweet"}, {"body", "last"}})["stat"] == 200; }));
+  for (std::size_t site = 1; site <= 3; ++site) {
+    const Json view = cluster.ask(site, {{"head", "view"}});
+    REQUIRE(view["body"].size() == 2);
+    CHECK(view["body"][0]["text"] == "last");
+    CHECK(view["body"][1]["text"] == "once");
   }
 }
 

@@ -1,7 +1,9 @@
 // Copyright (c) the paxos authors. MIT licence.
 #include <examples/twitter/commands.hpp>
 
+#include <set>
 #include <string>
+#include <vector>
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
@@ -83,4 +85,16 @@ TEST_CASE("An answer that is no answer of ours is shown all the same", "[command
       CHECK(rendered(head, Json::parse(reply), plain).ends_with('\n'));
     }
   }
+}
+
+TEST_CASE("Completion offers commands first, then the users that a command can name", "[commands]") {
+  const std::set<std::string> users{"alice", "bob", "bea"};
+  using Words = std::vector<std::string>;
+  CHECK(completions("bl", 0, "bl", users) == Words{"block", "blocklist"});
+  CHECK(completions("  un", 2, "un", users) == Words{"unfollow", "unblock"});
+  CHECK(completions("block b", 6, "b", users) == Words{"bea", "bob"});
+  CHECK(completions(" follow ", 8, "", users) == Words{"alice", "bea", "bob"});
+  CHECK(completions("tweet b", 6, "b", users).empty());
+  CHECK(completions("view b", 5, "b", users).empty());
+  CHECK(completions("retweet b", 8, "b", users).empty());
 }
