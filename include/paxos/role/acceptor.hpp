@@ -99,16 +99,12 @@ class Acceptor {
     last_write_ = promise_write_ = store_.append(PromiseRecord{promised_});
   }
 
-  /// The slot is chosen, so this ballot's value can only be the chosen one: the vote changes nothing and needs no
-  /// record. A later leader, whose quorum did not know that the slot was chosen, waits for it all the same.
+  /// The slot is chosen. A ballot above the one that chose it can only carry the chosen value: that vote changes
+  /// nothing and needs no record. A later leader, whose quorum did not know that the slot was chosen, waits for it all
+  /// the same. Another value is that of a leader who was deposed before: this node fetched the slot from others, and
+  /// so may never have promised the ballot that chose it.
   void confirm_chosen(NodeId from, const Accept& accept) {
-    const auto chosen = store_.read(accept.slot);
-    if (!chosen) return;
-    ensure(*chosen == accept.value, [&] {
-      return "slot " + to_string(accept.slot) + " is chosen, yet ballot " + to_string(accept.ballot) +
-             " proposes another value there: two values for one slot; a quorum did not intersect, or a disk lost an "
-             "acknowledged write";
-    });
+    if (store_.read(accept.slot) != accept.value) return;
     raise_promise(accept.ballot);
     net_.send_after(last_write_, from, Accepted{accept.ballot, accept.slot, accept.slot});
   }
