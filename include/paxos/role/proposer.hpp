@@ -82,7 +82,7 @@ class Proposer {
     const auto member = membership_.index_of(from);
     if (!member || phase_ != Phase::preparing || promise.ballot != ballot_) return;
     Report& report = reports_[*member];
-    if (promise.first_slot != report.next_slot || promise.next_slot <= promise.first_slot) return;
+    if (promise.first_slot != report.next_slot || !is_well_formed(promise)) return;
     base_ = std::max(base_, promise.chosen_through);
     for (const AcceptedValue& accepted : promise.accepted) {
       auto& [ballot, value] = reported_[accepted.slot];
@@ -186,6 +186,16 @@ class Proposer {
     Slot next_slot;
     Time asked_at;
   };
+
+  /// Makes headway, and reports nothing but slots that it speaks for.
+  static bool is_well_formed(const Promise& promise) {
+    return promise.next_slot > promise.first_slot && promise.chosen_through < Slot::infinity() &&
+           std::ranges::all_of(
+               promise.accepted,
+               [&](const AcceptedValue& accepted) {
+                 return accepted.slot >= promise.first_slot && accepted.slot < promise.next_slot;
+               });
+  }
 
   void start_leading() {
     phase_ = Phase::leading;
