@@ -87,7 +87,7 @@ class CatchUp {
   /// The next peer in turn that has what is missing; the leader only if no other has.
   std::optional<NodeId> choose_peer(Slot chosen_through, NodeId leader) {
     std::optional<NodeId> fallback;
-    for (std::size_t step = 0; step < membership_.size(); ++step) {
+    for (std::size_t peers = membership_.size() - 1; peers > 0; --peers) {
       const NodeId peer = next_peer();
       if (known_[*membership_.index_of(peer)] <= chosen_through) continue;
       if (peer != leader) return peer;
