@@ -25,6 +25,8 @@
 #include <paxos/policy/storage.hpp>
 #include <paxos/policy/transport.hpp>
 #include <paxos/replica.hpp>
+#include <paxos/replica/ballot_book.hpp>
+#include <paxos/replica/disk_watch.hpp>
 #include <paxos/replica/node_status.hpp>
 #include <paxos/replica/outbox.hpp>
 #include <paxos/replica/reader.hpp>

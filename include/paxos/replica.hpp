@@ -18,6 +18,8 @@
 #include <paxos/policy/state_machine.hpp>
 #include <paxos/policy/storage.hpp>
 #include <paxos/policy/transport.hpp>
+#include <paxos/replica/ballot_book.hpp>
+#include <paxos/replica/disk_watch.hpp>
 #include <paxos/replica/node_status.hpp>
 #include <paxos/replica/outbox.hpp>
 #include <paxos/replica/reader.hpp>
@@ -51,14 +53,13 @@ class Replica {
       : config_(config),
         store_(store),
         observer_(observer),
-        session_(life.session),
         outbox_(config_.id, net),
         acceptor_(config_, outbox_, store_),
         proposer_(config_, outbox_),
         learner_(config_, store_),
         election_(config_, outbox_, life.seed),
         catch_up_(config_, outbox_, store_),
-        submitter_(config_, outbox_),
+        submitter_(config_, outbox_, life.session),
         reader_(config_, outbox_, life.seed),
         state_(config_) {
     config_.validate();
@@ -71,49 +72,42 @@ class Replica {
   /// A message arrived. Malformed and foreign ones are dropped and reported.
   void on_message(NodeId from, const Message& message, Time now) {
     if (!failure_.ok()) return;
-    dispatch(from, message, now);
+    if (!membership_.contains(from)) return observer_.on_dropped(from, "the sender is no member");
+    deliver(from, message, now);
     settle(now);
   }
 
   /// A flush ended. After any failure but a full disk nothing is sent, confirmed or accepted any more.
   void on_flushed(const Status& status, Time now) {
     if (!failure_.ok()) return;
-    is_storage_full_ = status.code == Errc::storage_full;
+    disk_.on_flushed(status);
     if (status.ok()) {
       outbox_.on_durable(store_.durable());
-      waiting_since_.reset();
       return settle(now);
     }
     observer_.on_disk_error(status);
-    if (is_storage_full_) return;
-    failure_ = status;
-    submitter_.fail_all(Errc::storage_failed, Errc::stopped);
-    reader_.fail_all();
+    if (disk_.is_full()) return;
+    fail(status, Errc::storage_failed);
   }
 
   /// Time passed. Wants to be called about every heartbeat_interval / 4.
   void on_tick(Time now) {
     if (!failure_.ok()) return;
-    const bool is_leading = proposer_.is_leading();
-    follow_advice(election_.on_tick(now, learner_.chosen_through(), !is_disk_stalled(now)), now);
+    follow_advice(election_.on_tick(now, learner_.chosen_through(), !disk_.is_stalled(outbox_.is_waiting(), now)), now);
     proposer_.on_tick(now);
-    submitter_.on_tick(election_.leader(), is_leading && proposer_.is_leading(), now, to_proposer());
+    submitter_.on_tick(now, to_proposer());
     reader_.on_tick(now);
     settle(now);
   }
 
   /// Submits an encoded command under the node's own session. Its answer comes out of take_answers() under the id.
   [[nodiscard]] std::optional<Errc> submit(Bytes payload, Time now, RequestId& id) {
-    id = RequestId{session_, next_sequence_};
-    const auto refused = submit(
-        Command{id, submitter_.lowest_pending(session_, id.sequence), state_.applied(), std::move(payload)}, now);
-    if (!refused) ++next_sequence_;
-    return refused;
+    if (const auto refused = unfit()) return refused;
+    return submitter_.submit(std::move(payload), state_.applied(), now, id);
   }
   /// Submits a command that names its session and sequence: a client's, or a retry.
   [[nodiscard]] std::optional<Errc> submit(Command command, Time now) {
-    if (!failure_.ok()) return Errc::stopped;
-    if (is_storage_full_) return Errc::storage_full;
+    if (const auto refused = unfit()) return refused;
     return submitter_.submit(std::move(command), now);
   }
 
@@ -132,6 +126,8 @@ class Replica {
     settle(now);
     reader_.end_turn(view(), now, [this] { return election_.request_round(); });
     election_.end_turn(now, proposer_.is_leading() ? proposer_.decided() : Slot{});
+    // A node alone has its quorum as soon as the round began; no answer will come to end another turn.
+    if (membership_.size() == 1) reader_.end_turn(view(), now, [this] { return election_.request_round(); });
     learner_.log_chosen();
     catch_up_.end_turn(learner_.chosen_through(), election_.leader(), is_congested(), now);
   }
@@ -146,9 +142,7 @@ class Replica {
 
   /// Fails everything that waits: the node is about to go.
   void stop() {
-    if (failure_.ok()) failure_ = Status{make_error_code(Errc::stopped), "the node was stopped"};
-    submitter_.fail_all(Errc::interrupted, Errc::stopped);
-    reader_.fail_all();
+    if (failure_.ok()) fail(Status{make_error_code(Errc::stopped), "the node was stopped"}, Errc::interrupted);
   }
 
   [[nodiscard]] const ReplicatedState<Machine>& state() const { return state_; }
@@ -160,7 +154,7 @@ class Replica {
                       acceptor_.promised(),
                       learner_.chosen_through(),
                       state_.applied(),
-                      is_storage_full_,
+                      disk_.is_full(),
                       failure_};
   }
 
@@ -168,37 +162,29 @@ class Replica {
   using Box = Outbox<Net>;
   using Advice = typename LeaderElection<Box>::Advice;
 
-  /// Rounds above this are nobody's: a peer that sends one is broken, and must not use up the rounds of all.
-  static constexpr std::uint64_t round_max = std::uint64_t{1} << 62;
-
   void recover() {
     const Recovered recovered = store_.recover();
     acceptor_.restore(recovered);
     learner_.restore(recovered);
-    highest_seen_ = recovered.promised;
-    std::vector<Answer> nobody_waits;
-    while (state_.applied() < recovered.chosen_through) {
-      const Slot slot = state_.applied().next();
-      const auto value = store_.read(slot);
-      if (!value)
-        throw std::runtime_error("slot " + to_string(slot) + " is known as chosen, but the log cannot give its value");
-      state_.apply(slot, *value, nobody_waits);
-      nobody_waits.clear();
-    }
+    ballots_.see(recovered.promised);
+    state_.replay(recovered.chosen_through, [this](Slot slot) { return store_.read(slot); });
   }
 
-  void dispatch(NodeId from, const Message& message, Time now) {
-    if (!membership_.contains(from)) return observer_.on_dropped(from, "the sender is no member");
+  void fail(const Status& why, Errc what_left) {
+    failure_ = why;
+    submitter_.fail_all(what_left, Errc::stopped);
+    reader_.fail_all();
+  }
+
+  void deliver(NodeId from, const Message& message, Time now) {
     std::visit([&](const auto& body) { handle(from, body, now); }, message);
   }
 
-  /// Handles what the roles said to their own node, and what became chosen by it, until nothing is left.
+  /// Learns what became chosen and handles what the roles said to their own node, until nothing is left.
   void settle(Time now) {
-    Message message;
-    learn_decided();
-    while (outbox_.take_to_self(message)) {
-      std::visit([&](const auto& body) { handle(config_.id, body, now); }, message);
-      learn_decided();
+    for (Message message;; deliver(config_.id, message, now)) {
+      for (auto& [slot, value] : proposer_.take_chosen()) learn(slot, std::move(value));
+      if (!outbox_.take_to_self(message)) break;
     }
     report_standing();
   }
@@ -210,7 +196,7 @@ class Replica {
     const Ballot before = acceptor_.promised();
     acceptor_.on_prepare(from, prepare);
     if (acceptor_.promised() == before) return;
-    see(acceptor_.promised());
+    ballots_.see(acceptor_.promised());
     observer_.on_promised(acceptor_.promised());
     proposer_.stand_down();
     election_.on_promised(from, prepare.ballot, now);
@@ -238,8 +224,8 @@ class Replica {
   void handle(NodeId from, const Accepted& accepted, Time) { proposer_.on_accepted(from, accepted); }
 
   void handle(NodeId, const Nack& nack, Time now) {
-    if (!is_sane(nack.promised)) return;
-    see(nack.promised);
+    if (!ballots_.is_sane(nack.promised)) return;
+    ballots_.see(nack.promised);
     if (proposer_.phase() == Proposer<Box>::Phase::idle || nack.promised <= proposer_.ballot()) return;
     follow_advice(Advice::resign, now);
   }
@@ -267,12 +253,12 @@ class Replica {
 
   void handle(NodeId from, const PreVote& poll, Time now) {
     catch_up_.on_progress(from, poll.chosen_through, now);
-    election_.on_pre_vote(from, poll, highest_seen_, learner_.chosen_through(), now);
+    election_.on_pre_vote(from, poll, ballots_.highest(), learner_.chosen_through(), now);
   }
 
   void handle(NodeId from, const PreVoteReply& reply, Time now) {
-    if (!is_sane(reply.promised)) return;
-    see(reply.promised);
+    if (!ballots_.is_sane(reply.promised)) return;
+    ballots_.see(reply.promised);
     catch_up_.on_progress(from, reply.chosen_through, now);
     follow_advice(election_.on_pre_vote_reply(from, reply), now);
   }
@@ -290,7 +276,7 @@ class Replica {
   void handle(NodeId from, const CatchUpReply& reply, Time now) {
     Slot slot = reply.first_slot;
     for (const Value& value : reply.values) {
-      if (slot > reply.chosen_through) break;
+      if (slot > reply.chosen_through || slot == Slot::infinity()) break;
       learn(slot, value);
       slot = slot.next();
     }
@@ -318,8 +304,8 @@ class Replica {
       proposer_.stand_down();
       election_.on_stood_down(now);
     } else if (advice == Advice::stand) {
-      const Ballot ballot = highest_seen_.above(config_.id);
-      see(ballot);
+      const Ballot ballot = ballots_.highest().above(config_.id);
+      ballots_.see(ballot);
       const WriteTicket claimed = acceptor_.claim(ballot);
       observer_.on_promised(ballot);
       election_.on_standing(ballot, now);
@@ -328,7 +314,7 @@ class Replica {
   }
 
   void hear_leader(NodeId from, const Ballot& ballot, Time now) {
-    see(ballot);
+    ballots_.see(ballot);
     if (from == config_.id) return;
     if (proposer_.phase() != Proposer<Box>::Phase::idle && proposer_.ballot() < ballot) proposer_.stand_down();
     election_.on_leader_heard(from, ballot, now);
@@ -342,10 +328,6 @@ class Replica {
       if (vote != nullptr && vote->ballot == ballot) learn(slot, Value{vote->value});
     }
     catch_up_.on_progress(from, through, now);
-  }
-
-  void learn_decided() {
-    for (auto& [slot, value] : proposer_.take_chosen()) learn(slot, std::move(value));
   }
 
   void learn(Slot slot, Value value) {
@@ -366,10 +348,13 @@ class Replica {
 
   void hand_over_commands(Time now) {
     const Reign reign{election_.leader(), election_.leader_ballot(), proposer_.is_leading()};
-    const bool is_new = reign != reign_;
-    if (is_new && reign.leader != NodeId{}) observer_.on_leader(reign.leader, reign.ballot);
-    reign_ = reign;
-    submitter_.end_turn(reign.leader, reign.is_own, is_new, now, to_proposer());
+    if (submitter_.end_turn(reign, now, to_proposer()) && reign.leader != NodeId{})
+      observer_.on_leader(reign.leader, reign.ballot);
+  }
+
+  [[nodiscard]] std::optional<Errc> unfit() const {
+    if (!failure_.ok()) return Errc::stopped;
+    return disk_.is_full() ? std::optional{Errc::storage_full} : std::nullopt;
   }
 
   [[nodiscard]] auto to_proposer() {
@@ -396,43 +381,19 @@ class Replica {
     observer_.on_standing(reported_standing_, election_.leader_ballot());
   }
 
-  [[nodiscard]] bool is_sane(const Ballot& ballot) const {
-    return ballot.round <= round_max && (ballot == Ballot{} || membership_.contains(ballot.node));
-  }
-  /// A ballot is used by the node that it names, and by no other.
   [[nodiscard]] bool is_owned(NodeId from, const Ballot& ballot) {
-    if (ballot.node == from && is_sane(ballot)) return true;
+    if (ballots_.is_owned(from, ballot)) return true;
     observer_.on_dropped(from, "the ballot is not the sender's");
     return false;
   }
-  void see(const Ballot& ballot) { highest_seen_ = std::max(highest_seen_, ballot); }
 
   /// More waits for the disk than Config::pending_bytes_max: what would add to it is dropped, and comes again.
   [[nodiscard]] bool is_congested() const { return store_.backlog() > config_.pending_bytes_max; }
-
-  [[nodiscard]] bool is_disk_stalled(Time now) {
-    if (!outbox_.is_waiting()) {
-      waiting_since_.reset();
-      return false;
-    }
-    if (!waiting_since_) waiting_since_ = now;
-    return now - *waiting_since_ >= config_.disk_stall_timeout;
-  }
-
-  /// Whom commands were handed to last.
-  struct Reign {
-    NodeId leader;
-    Ballot ballot;
-    bool is_own = false;
-    friend bool operator==(const Reign&, const Reign&) = default;
-  };
 
   const Config config_;
   Store& store_;
   Obs& observer_;
   const Membership membership_{config_.members};
-  SessionId session_;
-  std::uint64_t next_sequence_ = 1;
 
   Box outbox_;
   Acceptor<Box, Store> acceptor_;
@@ -444,12 +405,10 @@ class Replica {
   Reader<Box> reader_;
   ReplicatedState<Machine> state_;
 
-  Ballot highest_seen_;
-  Reign reign_;
+  BallotBook ballots_{membership_};
+  DiskWatch disk_{config_.disk_stall_timeout};
   Standing reported_standing_ = Standing::follower;
   std::vector<Answer> answers_;
-  std::optional<Time> waiting_since_;  ///< something waits for the disk since then
-  bool is_storage_full_ = false;
   Status failure_;
 };
 

@@ -132,7 +132,7 @@ class ClientCore final : public ConnectionOwner, public std::enable_shared_from_
     Command command;
     Time deadline;
     bool is_issued = false;  ///< issued_after is set, and never changes again
-    bool has_left = false;
+    std::uint32_t times_sent = 0;
     OnAnswer on_answer;
   };
   using Entry = std::map<std::uint64_t, Pending>::iterator;
@@ -160,7 +160,7 @@ class ClientCore final : public ConnectionOwner, public std::enable_shared_from_
     bytes_ += request.payload.size();
     const std::uint64_t sequence = ++last_sequence_;
     Pending pending{Command{RequestId{session_, sequence}, 0, Slot{}, std::move(request.payload)},
-                    Clock::now() + config_.request_timeout, false, false, std::move(request.on_answer)};
+                    Clock::now() + config_.request_timeout, false, 0, std::move(request.on_answer)};
     const auto entry = pending_.emplace(sequence, std::move(pending)).first;
     if (is_ready_) send(entry->second);
   }
@@ -168,7 +168,7 @@ class ClientCore final : public ConnectionOwner, public std::enable_shared_from_
   void send(Pending& pending) {
     if (!std::exchange(pending.is_issued, true)) pending.command.issued_after = applied_;
     pending.command.settled_below = pending_.begin()->first;
-    pending.has_left = true;
+    ++pending.times_sent;
     (void)connection_->queue().push(Forward{pending.command}, cache_);
   }
 
@@ -235,7 +235,9 @@ class ClientCore final : public ConnectionOwner, public std::enable_shared_from_
     const bool is_lost = error == Errc::stopped || error == Errc::interrupted || error == Errc::storage_failed ||
                          error == Errc::storage_full || error == Errc::no_leader || error == Errc::timed_out;
     if (is_lost) return next_node();
-    finish(entry, error, {});
+    // "Not applied" speaks of the copy that this node was sent; one that went to another node may yet run.
+    const bool is_certain = entry->second.times_sent == 1 || make_error_code(error) == Outcome::unknown;
+    finish(entry, is_certain ? error : Errc::interrupted, {});
   }
 
   void finish(Entry entry, std::optional<Errc> error, const Bytes& result) {
@@ -273,7 +275,7 @@ class ClientCore final : public ConnectionOwner, public std::enable_shared_from_
       for (auto entry = self->pending_.begin(); entry != self->pending_.end();) {
         const auto current = entry++;
         if (now >= current->second.deadline)
-          self->finish(current, current->second.has_left ? Errc::timed_out : Errc::no_leader, {});
+          self->finish(current, current->second.times_sent > 0 ? Errc::timed_out : Errc::no_leader, {});
       }
       if (!self->is_ready_ && now >= self->connecting_until_) self->next_node();
       self->watch();

@@ -22,7 +22,8 @@ enum class Errc {
   timed_out,         ///< sent, and no answer in time
   interrupted,       ///< sent, and the node stopped before the answer
   would_deadlock,    ///< a blocking call from the node's own thread, or from inside apply()
-  in_flight_limit,   ///< the session has too many commands in flight (Config::session_window)
+  in_flight_limit,   ///< the session had too many commands in flight (Config::session_window) for this copy to run;
+                     ///< another may
   read_timed_out,    ///< no quorum confirmed the leader in time; a read has no effect, so retry at will
 };
 
@@ -52,7 +53,7 @@ class ErrorCategory final : public std::error_category {
       case Errc::interrupted: return "unknown: the node stopped before the answer";
       case Errc::would_deadlock: return "not applied: a blocking call from the node's own thread would never return";
       case Errc::in_flight_limit:
-        return "not applied: too many commands of the session are in flight (Config::session_window)";
+        return "unknown: too many commands of the session are in flight (Config::session_window)";
       case Errc::read_timed_out: return "not applied: no quorum confirmed the leader in time";
     }
     return "unknown paxos error " + std::to_string(code);
@@ -88,6 +89,7 @@ inline std::error_condition detail::ErrorCategory::default_error_condition(int c
     case Errc::storage_failed:
     case Errc::session_expired:
     case Errc::sequence_settled:
+    case Errc::in_flight_limit:
     case Errc::timed_out:
     case Errc::interrupted: return make_error_condition(Outcome::unknown);
     default: return make_error_condition(Outcome::not_applied);

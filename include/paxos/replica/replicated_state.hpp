@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <stdexcept>
 #include <utility>
 #include <vector>
 
@@ -48,6 +49,21 @@ class ReplicatedState {
       batch(id, settled_below, issued_after);
       const auto payload = batch.take(batch.length());
       if (batch.ok()) answers.push_back(run(id, settled_below, issued_after, payload, Position{slot, index}));
+    }
+  }
+
+  /// Applies every slot up to `through` again, after a restart; nobody waits for the answers. `read(slot)` gives the
+  /// slot's value. Throws std::runtime_error when it has none.
+  template <class Read>
+  void replay(Slot through, Read&& read) {
+    std::vector<Answer> unwanted;
+    while (applied_ < through) {
+      const Slot slot = applied_.next();
+      const auto value = read(slot);
+      if (!value)
+        throw std::runtime_error("slot " + to_string(slot) + " is known as chosen, but the log cannot give its value");
+      apply(slot, *value, unwanted);
+      unwanted.clear();
     }
   }
 

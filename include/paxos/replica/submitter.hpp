@@ -18,6 +18,15 @@
 
 namespace paxos {
 
+/// Who leads, as far as this node knows: whom commands are handed to.
+struct Reign {
+  NodeId leader;
+  Ballot ballot;
+  bool is_own = false;  ///< this node leads, and has won phase 1
+
+  friend bool operator==(const Reign&, const Reign&) = default;
+};
+
 /// The commands that this node was asked to get chosen, each until it is applied here or its time is up.
 ///
 /// Hands each to the leader: at once, again when the leader changes, and again now and then in case it was lost; the
@@ -26,7 +35,20 @@ namespace paxos {
 template <Transport Net>
 class Submitter {
  public:
-  Submitter(const Config& config, Net& net) : config_(config), net_(net) {}
+  /// `session` is this node's own, in this life.
+  Submitter(const Config& config, Net& net, const SessionId& session) : config_(config), net_(net), session_(session) {}
+
+  /// Takes on a command under this node's own session, and tells its id. nullopt when it was taken on.
+  [[nodiscard]] std::optional<Errc> submit(Bytes payload, Slot applied, Time now, RequestId& id) {
+    id = RequestId{session_, next_sequence_};
+    const auto first = pending_.lower_bound(RequestId{session_, 0});
+    const bool is_only = first == pending_.end() || first->first.session != session_;
+    const std::uint64_t lowest = is_only ? id.sequence : first->first.sequence;
+    if (id.sequence - lowest >= config_.session_window) return Errc::overloaded;
+    const auto refused = submit(Command{id, lowest, applied, std::move(payload)}, now);
+    if (!refused) ++next_sequence_;
+    return refused;
+  }
 
   /// Takes on a command; one that is here already is only given more time. nullopt when it was taken on.
   [[nodiscard]] std::optional<Errc> submit(Command command, Time now) {
@@ -44,12 +66,6 @@ class Submitter {
     return std::nullopt;
   }
 
-  /// The lowest sequence of a session that is still awaited here; `otherwise` when none is.
-  [[nodiscard]] std::uint64_t lowest_pending(const SessionId& session, std::uint64_t otherwise) const {
-    const auto first = pending_.lower_bound(RequestId{session, 0});
-    return first == pending_.end() || first->first.session != session ? otherwise : first->first.sequence;
-  }
-
   /// The command was applied, or was judged in the log: it is over, whoever asked.
   void on_answer(const Answer& answer) {
     const auto found = pending_.find(answer.id);
@@ -62,34 +78,35 @@ class Submitter {
     if (found != pending_.end()) found->second.resend_at = now + config_.heartbeat_interval;
   }
 
-  /// Hands over what is new; everything again if `leader_changed`. `propose(command)` is called when this node leads.
+  /// Hands over what is new, and under a new reign everything again. True if the reign is new.
+  /// `propose(command)` is called when this node leads; false: its proposer did not take it.
   template <class Propose>
-  void end_turn(NodeId leader, bool is_leading, bool leader_changed, Time now, Propose&& propose) {
-    if (leader_changed) {
-      fresh_.clear();
+  bool end_turn(const Reign& reign, Time now, Propose&& propose) {
+    const bool is_new = reign != reign_;
+    reign_ = reign;
+    if (is_new) {
       for (auto& [id, pending] : pending_) {
         pending.is_with_proposer = false;
-        hand_over(pending, leader, is_leading, now, propose);
+        hand_over(pending, now, propose);
       }
-      return;
+    } else if (reign.leader != NodeId{}) {  // else what is fresh stays so until there is a leader
+      for (const RequestId& id : fresh_)
+        if (const auto found = pending_.find(id); found != pending_.end()) hand_over(found->second, now, propose);
     }
-    if (leader == NodeId{}) return;  // what is fresh stays so until there is a leader
-    for (const RequestId& id : fresh_)
-      if (const auto found = pending_.find(id); found != pending_.end())
-        hand_over(found->second, leader, is_leading, now, propose);
-    fresh_.clear();
+    if (is_new || reign.leader != NodeId{}) fresh_.clear();
+    return is_new;
   }
 
   /// Repeats what may have been lost, and gives up what is out of time.
   template <class Propose>
-  void on_tick(NodeId leader, bool is_leading, Time now, Propose&& propose) {
+  void on_tick(Time now, Propose&& propose) {
     for (auto entry = pending_.begin(); entry != pending_.end();) {
       const auto current = entry++;
       Pending& pending = current->second;
       if (now >= pending.deadline) {
         finish(current, Answer{current->first, pending.has_left ? Errc::timed_out : Errc::no_leader, {}});
       } else if (now >= pending.resend_at && !pending.is_with_proposer) {
-        hand_over(pending, leader, is_leading, now, propose);
+        hand_over(pending, now, propose);
       }
     }
   }
@@ -116,15 +133,15 @@ class Submitter {
   using Entry = typename std::map<RequestId, Pending>::iterator;
 
   template <class Propose>
-  void hand_over(Pending& pending, NodeId leader, bool is_leading, Time now, Propose& propose) {
+  void hand_over(Pending& pending, Time now, Propose& propose) {
     pending.resend_at = now + 2 * config_.election_timeout;
-    if (is_leading) {
+    if (reign_.is_own) {
       pending.is_with_proposer = propose(pending.command);
       pending.has_left |= pending.is_with_proposer;
       if (!pending.is_with_proposer) pending.resend_at = now + config_.heartbeat_interval;
-    } else if (leader != NodeId{} && leader != config_.id) {
+    } else if (reign_.leader != NodeId{} && reign_.leader != config_.id) {
       pending.has_left = true;
-      net_.send(leader, Forward{pending.command});
+      net_.send(reign_.leader, Forward{pending.command});
     }
   }
 
@@ -136,6 +153,9 @@ class Submitter {
 
   const Config& config_;
   Net& net_;
+  SessionId session_;
+  std::uint64_t next_sequence_ = 1;
+  Reign reign_;
   std::map<RequestId, Pending> pending_;
   std::vector<RequestId> fresh_;
   std::size_t bytes_ = 0;
