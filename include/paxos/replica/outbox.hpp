@@ -15,10 +15,13 @@ namespace paxos {
 
 /// "Durable before reply", in one place: keeps each message back until its ticket is durable, and hands what a node
 /// says to itself back to that node. Knows nothing of what the messages mean, but that acknowledgements of
-/// neighbouring slots fit into one.
+/// neighbouring slots fit into one. What waits is bounded: beyond, a message is as good as lost, and asked for again.
 template <Transport Net>
 class Outbox {
  public:
+  /// Messages that may wait for the disk. A window of slots needs one each; a disk that hangs must not cost more.
+  static constexpr std::size_t waiting_max = std::size_t{1} << 16;
+
   Outbox(NodeId self, Net& net) : self_(self), net_(net) {}
 
   void send(NodeId to, Message message) {
@@ -31,7 +34,7 @@ class Outbox {
 
   void send_after(WriteTicket ticket, NodeId to, Message message) {
     if (ticket <= durable_) return send(to, std::move(message));
-    waiting_.push_back(Waiting{ticket, to, std::move(message)});
+    if (waiting_.size() < waiting_max) waiting_.push_back(Waiting{ticket, to, std::move(message)});
   }
 
   /// Releases, in the order in which they were sent, the messages that waited for `durable` or less.

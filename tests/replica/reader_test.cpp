@@ -1,0 +1,217 @@
+// Copyright (c) the paxos authors. MIT licence.
+#include <paxos/replica/reader.hpp>
+
+#include <vector>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include "role/rig.hpp"
+
+namespace {
+
+using namespace paxos;
+using namespace paxos::test;
+using View = Reader<RecordingNet>::View;
+
+struct Rig {
+  /// Node 1 leads at ballot 1, its reign is open, slot 5 is chosen and applied, round 3 is confirmed.
+  View view{n1, b1, true, true, s(5), 3, s(5)};
+
+  void follow(NodeId leader) {
+    view.leader = leader;
+    view.is_leading = view.is_open = false;
+    view.ballot = {};
+  }
+  /// The reads that are over after this turn.
+  std::vector<ReadyRead> end_turn() {
+    (void)net.take();
+    reader.end_turn(view, now, [this] { return ++round; });
+    return reader.take_ready();
+  }
+
+  Config config = config_of(3);
+  RecordingNet net;
+  Time now = t0;
+  std::uint64_t round = 3;
+  Reader<RecordingNet> reader{config, net, 100};
+};
+
+bool served(const std::vector<ReadyRead>& reads, ReadId id) {
+  return reads.size() == 1 && reads[0].id == id && reads[0].is_confirmed;
+}
+
+TEST_CASE("Reader: a leader serves once a quorum answered a round that began after the read", "[reader]") {
+  Rig rig;
+  REQUIRE(rig.reader.read(7, rig.now));
+  CHECK(rig.end_turn().empty());
+  CHECK(rig.round == 4);
+  CHECK(rig.end_turn().empty());
+  rig.view.confirmed_round = 4;
+  CHECK(served(rig.end_turn(), 7));
+  CHECK(rig.end_turn().empty());
+}
+
+TEST_CASE("Reader: reads that come while a round is out share the next one", "[reader]") {
+  Rig rig;
+  REQUIRE(rig.reader.read(1, rig.now));
+  (void)rig.end_turn();
+  REQUIRE(rig.reader.read(2, rig.now));
+  REQUIRE(rig.reader.read(3, rig.now));
+  CHECK(rig.end_turn().empty());
+  CHECK(rig.round == 4);
+  rig.view.confirmed_round = 4;
+  CHECK(served(rig.end_turn(), 1));
+  CHECK(rig.round == 5);
+  rig.view.confirmed_round = 5;
+  CHECK(rig.end_turn().size() == 2);
+}
+
+TEST_CASE("Reader: a confirmed read waits until what was chosen when it began is applied", "[reader]") {
+  Rig rig;
+  rig.view.chosen_through = s(8);
+  REQUIRE(rig.reader.read(1, rig.now));
+  (void)rig.end_turn();
+  rig.view.confirmed_round = 4;
+  rig.view.chosen_through = s(20);  // what is chosen later does not hold the read up
+  rig.view.applied = s(7);
+  CHECK(rig.end_turn().empty());
+  rig.view.applied = s(8);
+  CHECK(served(rig.end_turn(), 1));
+}
+
+TEST_CASE("Reader: a leader serves nothing before the slot that opened its reign is applied", "[reader]") {
+  Rig rig;
+  rig.view.is_open = false;
+  REQUIRE(rig.reader.read(1, rig.now));
+  rig.view.confirmed_round = 99;
+  CHECK(rig.end_turn().empty());
+  CHECK(rig.round == 3);
+  rig.view.is_open = true;
+  (void)rig.end_turn();
+  rig.view.confirmed_round = 100;
+  CHECK(served(rig.end_turn(), 1));
+}
+
+// Between two reigns of one node another may have led, and acknowledged more.
+TEST_CASE("Reader: a later reign of the same node confirms nothing that an earlier one noted", "[reader]") {
+  Rig rig;
+  REQUIRE(rig.reader.read(1, rig.now));
+  (void)rig.end_turn();
+  rig.view.ballot = Ballot{9, n1};
+  rig.view.chosen_through = s(9);
+  rig.view.confirmed_round = 4;
+  CHECK(rig.end_turn().empty());
+  CHECK(rig.round == 5);  // asks anew, and notes slot 9
+  rig.view.confirmed_round = 5;
+  CHECK(rig.end_turn().empty());
+  rig.view.applied = s(9);
+  CHECK(served(rig.end_turn(), 1));
+}
+
+TEST_CASE("Reader: a follower asks the leader, and serves once it has applied the leader's index", "[reader]") {
+  Rig rig;
+  rig.follow(n2);
+  REQUIRE(rig.reader.read(1, rig.now));
+  CHECK(rig.end_turn().empty());
+  REQUIRE(rig.net.all<ReadIndex>().size() == 1);
+  CHECK(rig.net.all<ReadIndex>()[0].first == n2);
+  const auto nonce = rig.net.all<ReadIndex>()[0].second.nonce;
+  rig.reader.on_read_index_reply(ReadIndexReply{nonce + 1, true, s(1)}, rig.now);
+  CHECK(rig.end_turn().empty());
+  rig.reader.on_read_index_reply(ReadIndexReply{nonce, true, s(6)}, rig.now);
+  CHECK(rig.end_turn().empty());
+  rig.view.applied = s(6);
+  CHECK(served(rig.end_turn(), 1));
+}
+
+TEST_CASE("Reader: a late answer to an earlier question confirms nothing", "[reader]") {
+  Rig rig;
+  rig.follow(n2);
+  REQUIRE(rig.reader.read(1, rig.now));
+  (void)rig.end_turn();
+  const auto old_nonce = rig.net.all<ReadIndex>().at(0).second.nonce;
+  rig.now += rig.config.election_timeout;
+  (void)rig.end_turn();
+  REQUIRE(rig.net.all<ReadIndex>().size() == 1);
+  CHECK(rig.net.all<ReadIndex>()[0].second.nonce != old_nonce);
+  rig.reader.on_read_index_reply(ReadIndexReply{old_nonce, true, s(1)}, rig.now);
+  CHECK(rig.end_turn().empty());
+}
+
+TEST_CASE("Reader: a refusal is asked again, of whoever leads then", "[reader]") {
+  Rig rig;
+  rig.follow(n2);
+  REQUIRE(rig.reader.read(1, rig.now));
+  (void)rig.end_turn();
+  const auto nonce = rig.net.all<ReadIndex>().at(0).second.nonce;
+  rig.reader.on_read_index_reply(ReadIndexReply{nonce, false, {}}, rig.now);
+  rig.follow(n3);
+  (void)rig.end_turn();
+  REQUIRE(rig.net.all<ReadIndex>().size() == 1);
+  CHECK(rig.net.all<ReadIndex>()[0].first == n3);
+}
+
+TEST_CASE("Reader: a leader answers other nodes with what its own reads would get", "[reader]") {
+  Rig rig;
+  rig.reader.on_read_index(n2, ReadIndex{55});
+  (void)rig.end_turn();
+  CHECK(rig.net.is_silent());
+  rig.view.chosen_through = s(9);
+  rig.view.confirmed_round = 4;
+  (void)rig.end_turn();
+  CHECK(rig.net.take() == std::vector<Sent>{{n2, ReadIndexReply{55, true, s(5)}}});
+}
+
+TEST_CASE("Reader: who does not lead, or ceases to, refuses others", "[reader]") {
+  Rig rig;
+  rig.reader.on_read_index(n3, ReadIndex{1});
+  (void)rig.end_turn();
+  rig.follow(n2);
+  rig.view.confirmed_round = 4;
+  (void)rig.end_turn();
+  CHECK(rig.net.take() == std::vector<Sent>{{n3, ReadIndexReply{1, false, {}}}});
+  rig.reader.on_read_index(n3, ReadIndex{2});
+  (void)rig.end_turn();
+  CHECK(rig.net.take() == std::vector<Sent>{{n3, ReadIndexReply{2, false, {}}}});
+}
+
+TEST_CASE("Reader: its own reads survive a change of leader", "[reader]") {
+  Rig rig;
+  REQUIRE(rig.reader.read(1, rig.now));
+  (void)rig.end_turn();
+  rig.follow(n2);
+  rig.view.confirmed_round = 4;  // a round of a reign that is over
+  CHECK(rig.end_turn().empty());
+  CHECK(rig.net.all<ReadIndex>().size() == 1);
+}
+
+TEST_CASE("Reader: a read that nobody confirms in time fails, in every stage", "[reader]") {
+  Rig rig;
+  rig.view.applied = s(0);
+  REQUIRE(rig.reader.read(1, rig.now));
+  (void)rig.end_turn();
+  rig.view.confirmed_round = 4;
+  (void)rig.end_turn();  // 1 waits to be applied
+  REQUIRE(rig.reader.read(2, rig.now));
+  (void)rig.end_turn();  // 2 waits for a round
+  REQUIRE(rig.reader.read(3, rig.now));
+  rig.reader.on_tick(rig.now + rig.config.request_timeout - 1ms);
+  CHECK(rig.reader.take_ready().empty());
+  rig.reader.on_tick(rig.now + rig.config.request_timeout);
+  const auto over = rig.reader.take_ready();
+  CHECK(over.size() == 3);
+  for (const ReadyRead& read : over) CHECK_FALSE(read.is_confirmed);
+  rig.view.applied = s(99);
+  rig.view.confirmed_round = 99;
+  CHECK(rig.end_turn().empty());
+}
+
+TEST_CASE("Reader: what other nodes ask is bounded", "[reader]") {
+  Rig rig;
+  rig.follow(n2);
+  for (std::uint64_t nonce = 0; nonce < 5000; ++nonce) rig.reader.on_read_index(n3, ReadIndex{nonce});
+  (void)rig.end_turn();
+  CHECK(rig.net.all<ReadIndexReply>().size() <= 1024);
+}
+
+}  // namespace
