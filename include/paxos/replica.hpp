@@ -100,6 +100,9 @@ class Replica {
     settle(now);
   }
 
+  /// The way to a peer broke: a hint that it may be gone, never needed for anything.
+  void on_peer_down(NodeId peer, Time now) { election_.on_unreachable(peer, now); }
+
   /// Submits an encoded command under the node's own session. Its answer comes out of take_answers() under the id.
   [[nodiscard]] std::optional<Errc> submit(Bytes payload, Time now, RequestId& id) {
     if (const auto refused = unfit()) return refused;

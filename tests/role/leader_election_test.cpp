@@ -338,3 +338,37 @@ TEST_CASE("LeaderElection: only the leader that a follower follows can hand over
 }
 
 }  // namespace
+
+// A broken connection.
+
+TEST_CASE("LeaderElection: when the connection to the leader broke, two heartbeats that do not come are enough",
+          "[election]") {
+  for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+    Rig rig{3, {}, seed};
+    const auto heartbeat = rig.config.heartbeat_interval;
+    rig.election.on_leader_heard(n2, b2, rig.now);
+    rig.election.on_unreachable(n2, rig.now);
+    CHECK(rig.tick(2 * heartbeat - 1ms) == Advice::none);
+    CHECK(rig.election.standing() == Standing::follower);
+    CHECK_FALSE(rig.supports(n3));
+    (void)rig.tick(heartbeat + 1ms);
+    CHECK(rig.election.standing() == Standing::candidate);
+    CHECK(rig.supports(n3));
+  }
+}
+
+TEST_CASE("LeaderElection: a heartbeat clears the suspicion, and a broken connection to another node raises none",
+          "[election]") {
+  Rig rig;
+  const auto heartbeat = rig.config.heartbeat_interval;
+  rig.election.on_leader_heard(n2, b2, rig.now);
+  rig.election.on_unreachable(n3, rig.now);
+  (void)rig.tick(3 * heartbeat);
+  CHECK(rig.election.standing() == Standing::follower);
+  rig.election.on_leader_heard(n2, b2, rig.now);
+  rig.election.on_unreachable(n2, rig.now);
+  rig.election.on_leader_heard(n2, b2, rig.now);
+  (void)rig.tick(3 * heartbeat);
+  CHECK(rig.election.standing() == Standing::follower);
+  CHECK_FALSE(rig.supports(n3));
+}

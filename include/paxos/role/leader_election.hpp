@@ -56,6 +56,15 @@ class LeaderElection {
     candidate_ = candidate;
   }
 
+  /// The connection to a peer broke. If that was the leader, its process may be gone: two heartbeats that do not come
+  /// are then as good as a whole timeout. One that still comes, by whatever way, clears the suspicion.
+  void on_unreachable(NodeId peer, Time now) {
+    if (standing_ != Standing::follower || peer != leader_ || is_suspected_) return;
+    is_suspected_ = true;
+    const Duration patience = random_.between(2 * config_.heartbeat_interval, 3 * config_.heartbeat_interval);
+    deadline_ = std::min(deadline_, now + patience);
+  }
+
   void on_pre_vote(NodeId from, const PreVote& poll, const Ballot& promised, Slot chosen_through, Time now) {
     net_.send(from, PreVoteReply{poll.nonce, would_support(from, now), promised, chosen_through});
   }
@@ -172,6 +181,7 @@ class LeaderElection {
     candidate_ = leader;
     last_heard_ = now;
     has_heard_ = true;
+    is_suspected_ = false;
     deadline_ = now + some_timeout();
   }
 
@@ -179,7 +189,8 @@ class LeaderElection {
   [[nodiscard]] bool would_support(NodeId from, Time now) const {
     if (standing_ == Standing::leader) return false;
     if (standing_ == Standing::candidate && !is_polling_) return false;
-    return !has_heard_ || now - last_heard_ >= config_.election_timeout || from == candidate_;
+    const Duration patience = is_suspected_ ? 2 * config_.heartbeat_interval : config_.election_timeout;
+    return !has_heard_ || now - last_heard_ >= patience || from == candidate_;
   }
 
   [[nodiscard]] Advice poll(Time now, Slot chosen_through) {
@@ -237,6 +248,7 @@ class LeaderElection {
   Ballot leader_ballot_;  ///< of the newest leader or candidate heard of
   Time last_heard_;       ///< valid if has_heard_
   bool has_heard_ = false;
+  bool is_suspected_ = false;  ///< the connection to the leader broke, and it was not heard since
   Time deadline_;
 
   // Candidate.
