@@ -3,10 +3,12 @@
 
 #include <asio/associated_executor.hpp>
 #include <asio/async_result.hpp>
+#include <asio/dispatch.hpp>
 #include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
-#include <asio/post.hpp>
 #include <asio/strand.hpp>
+#include <exception>
+#include <functional>
 #include <future>
 #include <memory>
 #include <optional>
@@ -15,6 +17,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <paxos/node/executor.hpp>
 #include <paxos/node/node_core.hpp>
 #include <paxos/storage/file_storage.hpp>
 #include <paxos/transport/tcp_transport.hpp>
@@ -27,43 +30,53 @@ namespace paxos {
 /// propose(x, ec) blocks and reports, async_propose(x, token) takes any Asio completion token. A failure compares equal
 /// to Outcome::not_applied or to Outcome::unknown (core/error.hpp).
 ///
-/// Thread-safe. A blocking call from the node's own thread fails with Errc::would_deadlock. Completion handlers without
-/// an executor of their own, and the functions given to read, run on the node's executor and must not block.
+/// Thread-safe, stop() included. Completion handlers without an executor of their own, and the functions given to read,
+/// run on the node's executor and must not block: a blocking call there fails with Errc::would_deadlock. What they
+/// throw ends the node, which tells Observer::on_stopped why; the process goes on.
 template <StateMachine Machine, Observer Obs = NullObserver, class Store = FileStorage, class Net = TcpTransport>
 class Node {
  public:
   using Command = typename Machine::Command;
   using Result = ResultOf<Machine>;
+  using NetOptions = typename Net::Options;
 
-  /// Runs on a thread of its own. Recovers, listens and joins the others before it returns control; throws ConfigError,
-  /// StorageError (the data directory is damaged, locked, or another node's) or std::system_error (cannot listen).
-  explicit Node(Config config, Obs observer = {}) : loop_(std::make_shared<Loop>()) {
-    open(loop_->context.get_executor(), std::move(config), std::move(observer));
-    thread_ = std::thread{[loop = loop_] { loop->context.run(); }};
+  /// Runs on a thread of its own. Recovers and listens before it returns, and joins the others meanwhile; throws
+  /// ConfigError, StorageError (the data directory is damaged, locked, or another node's) or std::system_error (cannot
+  /// listen).
+  explicit Node(Config config, Obs observer = {}, NetOptions net_options = {}) : loop_(std::make_shared<Loop>()) {
+    open(loop_->context.get_executor(), std::move(config), std::move(observer), std::move(net_options));
+    thread_ = std::thread{[loop = loop_, core = std::weak_ptr{core_}] { loop->run(core); }};
   }
 
-  /// Runs on the user's executor, from whichever threads run that.
-  Node(asio::any_io_executor executor, Config config, Obs observer = {}) {
-    open(asio::make_strand(std::move(executor)), std::move(config), std::move(observer));
+  /// Runs on the user's executor, from whichever threads run that. Its context must outlive this object. Blocking calls
+  /// from handlers of that context fail, even if another thread runs it too.
+  Node(asio::any_io_executor executor, Config config, Obs observer = {}, NetOptions net_options = {}) {
+    open(asio::make_strand(std::move(executor)), std::move(config), std::move(observer), std::move(net_options));
   }
 
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
-  ~Node() { stop(); }
-
-  /// Ends the node at any moment, from any thread; once. What waits fails with Errc::interrupted or Errc::stopped. On a
-  /// thread of its own everything is over when this returns; on a user's executor the rest happens there.
-  void stop() {
-    if (core_ == nullptr) return;
-    const auto core = std::exchange(core_, nullptr);
-    asio::post(core->executor(), [core] { core->stop(); });
+  /// As stop(), then lets go of the data directory. On a user's executor, and when a handler of the node's own destroys
+  /// it, the last of that happens on the executor, after this returned; the observer lives until then.
+  /// A handler that answers its failure with another request may go uncalled then.
+  ~Node() {
+    stop();
     if (!loop_) return;
     loop_->work.reset();
     if (is_own_thread()) {
       thread_.detach();  // it cannot wait for itself; it ends once it has run out of work, and owns what it needs
     } else {
+      core_->abandon();
       thread_.join();
     }
+  }
+
+  /// Ends the node at any moment, from any thread, any number of times. What waits fails with Errc::interrupted or
+  /// Errc::stopped, and so does what comes later. With a thread of its own the node has ended when this returns, unless
+  /// that is the thread that called; on a user's executor it ends there.
+  void stop() {
+    core_->close();
+    if (loop_ && !is_own_thread()) core_->wait_until_stopped();
   }
 
   /// Gets `command` chosen and applied here, and returns what apply() returned.
@@ -95,36 +108,59 @@ class Node {
 
   /// A linearizable read: `function(const Machine&)` runs on the node's executor, on a state that reflects every
   /// command acknowledged before this call. It costs a round of heartbeats, shared among the reads of a moment.
-  /// The function must not throw and its result must be default-constructible (or void).
+  /// What the function returns must be default-constructible (or void). What it throws reaches the caller.
   template <class F>
   auto read(F function) {
     return throwing([&](std::error_code& ec) { return read(std::move(function), ec); });
   }
   template <class F>
   auto read(F function, std::error_code& ec) {
-    return blocking<ReadResult<F>>(ec, [&](auto handler) { async_read(std::move(function), std::move(handler)); });
+    using R = ReadResult<F>;
+    std::exception_ptr thrown;
+    const auto careful = [&](const Machine& machine) -> R {
+      try {
+        return function(machine);
+      } catch (...) {
+        thrown = std::current_exception();
+        return R();
+      }
+    };
+    const auto rethrow = [&] {
+      if (thrown) std::rethrow_exception(thrown);
+    };
+    const auto start = [&](auto handler) { async_read(careful, std::move(handler)); };
+    if constexpr (std::is_void_v<R>) {
+      blocking<R>(ec, start);
+      rethrow();
+    } else {
+      R result = blocking<R>(ec, start);
+      rethrow();
+      return result;
+    }
   }
-  /// Completes with (std::error_code, what the function returned), or (std::error_code) if it returns void.
+  /// Completes with (std::error_code, what the function returned), or (std::error_code) if it returns void. The
+  /// function must not throw.
   template <class F, class Token>
   auto async_read(F function, Token&& token) {
     using R = ReadResult<F>;
     using Signature = typename SignatureOf<R>::type;
     return asio::async_initiate<Token, Signature>(
         [](auto handler, std::shared_ptr<Core> core, F read_function) {
-          auto deliver = deliver_to<R>(core, std::move(handler));
-          core->push(typename Core::Read{[deliver = std::move(deliver), read_function = std::move(read_function)](
-                                             std::error_code ec, const Machine* machine) mutable {
+          auto deliver = deliver_to(core, std::move(handler));
+          core->push(detail::Read<Machine>{[deliver = std::move(deliver), read_function = std::move(read_function)](
+                                               std::error_code ec, const Machine* machine) mutable {
             if constexpr (std::is_void_v<R>) {
-              if (!ec) read_function(*machine);
+              if (!ec) std::invoke(read_function, *machine);
               deliver(ec);
             } else {
-              deliver(ec, ec ? R{} : read_function(*machine));
+              deliver(ec, ec ? R{} : std::invoke(read_function, *machine));
             }
           }});
         },
         token, core_, std::move(function));
   }
 
+  /// As of the end of the last turn; after stop(), as it ended.
   [[nodiscard]] NodeStatus status() const { return core_->status(); }
   /// Where this node listens for peers and clients.
   [[nodiscard]] std::uint16_t port() const { return core_->port(); }
@@ -146,12 +182,24 @@ class Node {
   struct Loop {
     asio::io_context context{1};
     asio::executor_work_guard<asio::io_context::executor_type> work{context.get_executor()};
+
+    /// Nothing that is thrown may end the process; the core lets nothing out, what is left is the transport's.
+    void run(const std::weak_ptr<Core>& weak_core) noexcept {
+      for (;;) {
+        try {
+          context.run();
+          return;
+        } catch (...) {
+          if (const auto core = weak_core.lock()) core->fail_by_exception("the node's thread: ");
+        }
+      }
+    }
   };
 
-  [[nodiscard]] bool is_own_thread() const { return thread_.get_id() == std::this_thread::get_id(); }
+  [[nodiscard]] bool is_own_thread() const { return detail::is_run_by_this_thread(core_->executor()); }
 
-  void open(asio::any_io_executor executor, Config config, Obs observer) {
-    core_ = std::make_shared<Core>(std::move(executor), std::move(config), std::move(observer));
+  void open(asio::any_io_executor executor, Config config, Obs observer, NetOptions net_options) {
+    core_ = std::make_shared<Core>(std::move(executor), std::move(config), std::move(observer), std::move(net_options));
     core_->start();
   }
 
@@ -159,25 +207,31 @@ class Node {
   auto submit(std::optional<RequestId> id, Bytes payload, Token&& token) {
     return asio::async_initiate<Token, void(std::error_code, Result)>(
         [](auto handler, std::shared_ptr<Core> core, std::optional<RequestId> request, Bytes bytes) {
-          auto deliver = deliver_to<Result>(core, std::move(handler));
-          core->push(typename Core::Proposal{
-              request, std::move(bytes),
-              [deliver = std::move(deliver)](std::error_code ec, const Bytes& answer) mutable {
-                Result result{};
-                if (!ec && !std::is_void_v<detail::RawResultOf<Machine>> && !decode(answer.span(), result))
-                  ec = make_error_code(Errc::undecodable);
-                deliver(ec, std::move(result));
-              }});
+          auto deliver = deliver_to(core, std::move(handler));
+          core->push(detail::Proposal{request, std::move(bytes),
+                                      [deliver = std::move(deliver)](std::error_code ec, const Bytes& answer) mutable {
+                                        Result result{};
+                                        // It ran, so no code may say "not applied".
+                                        if (!ec && !std::is_void_v<detail::RawResultOf<Machine>> &&
+                                            !decode(answer.span(), result))
+                                          ec = make_error_code(Errc::interrupted);
+                                        deliver(ec, std::move(result));
+                                      }});
         },
         token, core_, id, std::move(payload));
   }
 
-  /// Runs a handler where it wants to be run, and keeps that place busy until then.
-  template <class R, class Handler>
+  /// Calls a handler where it wants to be called, and keeps that place busy until then. It is delivered on the node's
+  /// executor, so a handler without one of its own is called at once, and what it throws is the node's to catch.
+  template <class Handler>
   static auto deliver_to(const std::shared_ptr<Core>& core, Handler handler) {
-    auto executor = asio::get_associated_executor(handler, core->executor());
-    return [handler = std::move(handler), work = asio::make_work_guard(executor)](std::error_code ec,
-                                                                                  auto... result) mutable {
+    const asio::any_io_executor& own = core->executor();
+    auto executor = asio::get_associated_executor(handler, own);
+    bool is_own = false;
+    if constexpr (std::is_same_v<decltype(executor), asio::any_io_executor>) is_own = executor == own;
+    return [handler = std::move(handler), work = asio::make_work_guard(executor), is_own](std::error_code ec,
+                                                                                          auto... result) mutable {
+      if (is_own) return std::move(handler)(ec, std::move(result)...);
       asio::dispatch(work.get_executor(), [handler = std::move(handler), ec, ... result = std::move(result)]() mutable {
         std::move(handler)(ec, std::move(result)...);
       });
@@ -197,29 +251,33 @@ class Node {
     }
   }
 
-  /// Starts an operation and waits for it. From the node's own thread the answer could never come.
+  /// Starts an operation and waits for it. From the node's own thread the answer could never come. The handler owns the
+  /// promise, so that one which is never called breaks it instead of the caller waiting for ever.
   template <class R, class Start>
   R blocking(std::error_code& ec, Start&& start) {
     if (is_own_thread()) {
       ec = make_error_code(Errc::would_deadlock);
       return R();
     }
-    if constexpr (std::is_void_v<R>) {
-      std::promise<std::error_code> done;
-      start([&](std::error_code error) { done.set_value(error); });
-      ec = done.get_future().get();
-    } else {
-      std::promise<std::pair<std::error_code, R>> done;
-      start([&](std::error_code error, R result) { done.set_value({error, std::move(result)}); });
-      auto [error, result] = done.get_future().get();
+    using Stored = std::conditional_t<std::is_void_v<R>, Unit, R>;
+    std::promise<std::pair<std::error_code, Stored>> done;
+    auto answer = done.get_future();
+    start([done = std::move(done)](std::error_code error, auto... result) mutable {
+      done.set_value({error, Stored{std::move(result)...}});
+    });
+    try {
+      auto [error, result] = answer.get();
       ec = error;
-      return std::move(result);
+      if constexpr (!std::is_void_v<R>) return std::move(result);
+    } catch (const std::future_error&) {
+      ec = make_error_code(Errc::interrupted);
+      return R();
     }
   }
 
   std::shared_ptr<Loop> loop_;  ///< nullptr on a user's executor
   std::thread thread_;
-  std::shared_ptr<Core> core_;
+  std::shared_ptr<Core> core_;  ///< the same from the constructor on, so that any thread may use it
 };
 
 }  // namespace paxos

@@ -1,12 +1,14 @@
 // Copyright (c) the paxos authors. MIT licence.
 #pragma once
 
+#include <algorithm>
 #include <asio/any_io_executor.hpp>
-#include <asio/dispatch.hpp>
 #include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
+#include <cstddef>
 #include <cstdint>
-#include <exception>
+#include <deque>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -15,10 +17,11 @@
 #include <unordered_map>
 #include <utility>
 #include <variant>
-#include <vector>
 
 #include <paxos/core/config.hpp>
-#include <paxos/node/unique_function.hpp>
+#include <paxos/node/executor.hpp>
+#include <paxos/node/inbox.hpp>
+#include <paxos/node/request.hpp>
 #include <paxos/policy/observer.hpp>
 #include <paxos/replica.hpp>
 #include <paxos/storage/group_commit.hpp>
@@ -28,67 +31,69 @@ namespace paxos::detail {
 
 /// What a Node is behind its handle: one Replica, its storage, its transport and its timer on one serial executor.
 ///
-/// A turn handles what is ready, then sends once to each peer and starts at most one flush, then answers. Everything
-/// but push() and status() happens on the executor. Lives as long as a handler of its own does.
+/// A turn handles what is ready, then sends once to each peer and starts at most one flush, then answers. push(),
+/// close(), abandon(), wait_until_stopped() and status() may be called on any thread; everything else happens on the
+/// executor. Lives as long as a handler of its own does. An exception, whoever's, ends the node and not the process.
 template <StateMachine Machine, Observer Obs, class Store, NodeTransport Net>
 class NodeCore : public std::enable_shared_from_this<NodeCore<Machine, Obs, Store, Net>> {
  public:
-  using OnAnswer = UniqueFunction<void(std::error_code, const Bytes&)>;
-  using OnRead = UniqueFunction<void(std::error_code, const Machine*)>;
-
-  /// A request from outside the executor.
-  struct Proposal {
-    std::optional<RequestId> id;  ///< nullopt: under the node's own session
-    Bytes payload;
-    OnAnswer on_answer;
-  };
-  struct Read {
-    OnRead on_read;
-  };
-  using Request = std::variant<Proposal, Read>;
+  using Request = detail::Request<Machine>;
 
   /// Opens the storage, listens, and replays the log; nothing is sent before start().
-  NodeCore(asio::any_io_executor executor, Config config, Obs observer)
+  NodeCore(asio::any_io_executor executor, Config config, Obs observer, typename Net::Options net_options)
       : executor_(std::move(executor)),
         config_(validated(std::move(config))),
         observer_(std::move(observer)),
+        budget_(config_.pending_bytes_max),
         store_(config_),
-        net_(executor_, config_, store_.incarnation(), events(), typename Net::Options{}),
+        net_(executor_, config_, store_.incarnation(), events(), std::move(net_options)),
         outgoing_{net_},
-        replica_(config_, outgoing_, store_, observer_, new_life(), std::chrono::steady_clock::now()),
-        timer_(executor_),
-        flusher_(store_, [this](Status status) { on_flushed(std::move(status)); }) {
+        replica_(config_, outgoing_, store_, observer_, new_life(), Clock::now()),
+        timer_(executor_) {
     status_ = replica_.status();
+    flusher_.emplace(store_, [this](Status status) { flushed(std::move(status)); });
+  }
+  /// A clean restart forgets nothing: what nobody waited for is flushed as well.
+  ~NodeCore() {
+    flusher_.reset();
+    if (!has_failed_) quietly([&] { static_cast<void>(store_.flush()); });
   }
 
   void start() {
-    asio::post(executor_, [self = this->shared_from_this()] {
-      if (self->is_stopped_) return;
-      self->net_.start();
-      self->tick();
+    post([](NodeCore& core) {
+      if (core.is_stopped_) return;
+      core.net_.start();
+      core.tick();
     });
   }
 
-  /// Hands a request over; callable from any thread. Many pushes cost one wake-up.
+  /// Hands a request over. Many pushes cost one wake-up. Its handler is never called from in here.
   void push(Request request) {
-    bool is_first = false;
-    {
-      const std::lock_guard lock{inbox_mutex_};
-      is_first = inbox_.empty();
-      inbox_.push_back(std::move(request));
+    if (const auto refused = admit(request)) return refuse(std::move(request), *refused);
+    switch (inbox_.put(request)) {
+      case Inbox<Request>::Put::first: return post([](NodeCore& core) { core.drain(); });
+      case Inbox<Request>::Put::closed: return refuse(std::move(request), Errc::stopped);
+      case Inbox<Request>::Put::queued:
+      case Inbox<Request>::Put::gone: return;
     }
-    if (is_first) asio::post(executor_, [self = this->shared_from_this()] { self->drain(); });
   }
 
-  /// Fails what waits and ends all traffic, on the executor. What was appended is flushed.
-  void stop() {
-    if (std::exchange(is_stopped_, true)) return;
-    timer_.cancel();
-    net_.stop();
-    replica_.stop();
-    answer();
-    drain();
-    publish();
+  /// Takes no more requests and soon stops. The executor's context is not used by other threads after this.
+  void close() {
+    inbox_.close();
+    {
+      const std::lock_guard lock{flushed_mutex_};
+      if (std::exchange(is_closed_, true)) return;
+    }
+    post([](NodeCore& core) { core.stop(); });
+  }
+  /// Drops requests that still come, handlers and all, so that one who asks again whatever the answer is ends at last.
+  void abandon() { inbox_.abandon(); }
+  void wait_until_stopped() const { stopped_.wait(); }
+
+  /// Ends the node because of the exception that is being handled.
+  void fail_by_exception(const char* where) noexcept {
+    quietly([&] { fail(Status{Errc::interrupted, where + text_of_current_exception()}); });
   }
 
   [[nodiscard]] NodeStatus status() const {
@@ -101,12 +106,14 @@ class NodeCore : public std::enable_shared_from_this<NodeCore<Machine, Obs, Stor
  private:
   using Clock = std::chrono::steady_clock;
 
+  /// More wait for the next turn, lest heartbeats wait for them.
+  static constexpr std::size_t requests_per_turn = 4096;
+
   /// The transport as the roles see it.
   struct Outgoing {
     Net& net;
     void send(NodeId to, Message message) { net.send(to, std::move(message)); }
   };
-
   static Config validated(Config config) {
     config.validate();
     return config;
@@ -115,7 +122,7 @@ class NodeCore : public std::enable_shared_from_this<NodeCore<Machine, Obs, Stor
   [[nodiscard]] typename Replica<Machine, Outgoing, Store, Obs>::Life new_life() const {
     std::random_device entropy;
     const auto draw = [&] { return (std::uint64_t{entropy()} << 32) | entropy(); };
-    return {draw(), SessionId{draw(), draw()}};
+    return {draw(), {draw(), draw()}};
   }
 
   TransportEvents events() {
@@ -123,53 +130,65 @@ class NodeCore : public std::enable_shared_from_this<NodeCore<Machine, Obs, Stor
     events.on_message = [this](NodeId from, Message&& message) {
       run([&] { replica_.on_message(from, message, Clock::now()); });
     };
-    events.on_client_message = [this](ClientId client, Message&& message) { on_client(client, message); };
-    events.on_peer_up = [this](NodeId peer) { observer_.on_peer_up(peer); };
-    events.on_peer_down = [this](NodeId peer, std::string_view why) { observer_.on_peer_down(peer, why); };
-    events.on_dropped = [this](NodeId peer, std::string_view why) { observer_.on_dropped(peer, why); };
-    events.on_refused = [this](std::string_view what) { observer_.on_refused(what); };
+    events.on_client_message = [this](ClientId client, Message&& message) { run([&] { on_client(client, message); }); };
+    events.on_peer_up = [this](NodeId peer) { run([&] { observer_.on_peer_up(peer); }); };
+    events.on_peer_down = [this](NodeId peer, std::string_view why) {
+      run([&] {
+        observer_.on_peer_down(peer, why);
+        replica_.on_peer_down(peer, Clock::now());
+      });
+    };
+    events.on_dropped = [this](NodeId peer, std::string_view why) { run([&] { observer_.on_dropped(peer, why); }); };
+    events.on_refused = [this](std::string_view what) { run([&] { observer_.on_refused(what); }); };
     return events;
   }
 
-  /// Does one thing of a turn, and sees to it that the turn ends. A broken invariant ends the node, not the process.
+  /// Runs `work(*this)` on the executor later.
   template <class F>
-  void run(F&& event) {
+  void post(F work) {
+    asio::post(executor_, [self = this->shared_from_this(), work = std::move(work)]() mutable {
+      self->guarded([&] { work(*self); });
+    });
+  }
+
+  template <class F>
+  void guarded(F&& work) noexcept try {
+    work();
+  } catch (...) {
+    fail_by_exception("");
+  }
+  /// On the way out, when there is nobody left to tell.
+  template <class F>
+  static void quietly(F&& work) noexcept try {
+    work();
+  } catch (...) {
+  }
+
+  /// Does one thing of a turn, and sees to it that the turn ends.
+  template <class F>
+  void run(F&& event) noexcept {
     if (is_stopped_) return;
-    try {
+    guarded([&] {
       event();
-    } catch (const std::exception& error) {
-      return fail(error.what());
-    }
-    schedule_end_of_turn();
+      schedule_end_of_turn();
+    });
   }
 
   /// What is ready by now is handled before the turn ends: Asio runs what was posted later, later.
   void schedule_end_of_turn() {
-    if (std::exchange(is_turn_ending_, true)) return;
-    asio::post(executor_, [self = this->shared_from_this()] { self->end_turn(); });
+    if (is_stopped_ || std::exchange(is_turn_ending_, true)) return;
+    post([](NodeCore& core) { core.end_turn(); });
   }
 
   void end_turn() {
     is_turn_ending_ = false;
     if (is_stopped_) return;
-    try {
-      replica_.end_turn(Clock::now());
-    } catch (const std::exception& error) {
-      return fail(error.what());
-    }
+    const auto now = Clock::now();
+    replica_.end_turn(now);
     net_.end_turn();
-    if (replica_.wants_flush()) flusher_.request();
+    if (replica_.wants_flush() && now >= flush_not_before_) flusher_->request();
     publish();
     answer();
-  }
-
-  void fail(const std::string& why) {
-    {
-      const std::lock_guard lock{status_mutex_};
-      status_.failure = Status{make_error_code(Errc::interrupted), why};
-    }
-    observer_.on_stopped(status().failure);
-    stop();
   }
 
   void tick() {
@@ -177,71 +196,133 @@ class NodeCore : public std::enable_shared_from_this<NodeCore<Machine, Obs, Stor
     timer_.async_wait([self = this->shared_from_this()](std::error_code error) {
       if (error || self->is_stopped_) return;
       self->run([&] { self->replica_.on_tick(Clock::now()); });
-      self->tick();
+      if (!self->is_stopped_) self->guarded([&] { self->tick(); });
     });
   }
 
-  /// From the flusher's thread.
-  void on_flushed(Status status) {
-    asio::post(executor_, [weak = this->weak_from_this(), status = std::move(status)] {
-      const auto self = weak.lock();
-      if (!self || self->is_stopped_) return;
-      self->run([&] { self->replica_.on_flushed(status, Clock::now()); });
-      if (!status.ok() && status.code != Errc::storage_full) self->fail(status.text);
+  /// From the flusher's thread. The lock keeps the executor's context in use, or not, as close() says.
+  void flushed(Status status) noexcept {
+    quietly([&] {
+      const std::lock_guard lock{flushed_mutex_};
+      if (is_closed_) return;
+      asio::post(executor_, [weak = this->weak_from_this(), status = std::move(status)] {
+        const auto self = weak.lock();
+        if (self) self->run([&] { self->on_flushed(status); });
+      });
     });
   }
 
-  void drain() {
-    std::vector<Request> requests;
+  void on_flushed(const Status& status) {
+    const bool is_full = status.code == Errc::storage_full;
+    // A full disk answers at once. Asking it again at once would only keep it busy; a tick does.
+    flush_not_before_ = is_full ? Clock::now() + config_.heartbeat_interval : Time{};
+    replica_.on_flushed(status, Clock::now());
+    if (!status.ok() && !is_full) fail(status);
+  }
+
+  /// Ends the node because it cannot go on.
+  void fail(const Status& why) {
+    if (is_stopped_) return;
+    has_failed_ = true;
     {
-      const std::lock_guard lock{inbox_mutex_};
-      requests.swap(inbox_);
+      const std::lock_guard lock{status_mutex_};
+      status_.failure = why;
     }
-    for (Request& request : requests) std::visit([&](auto& what) { take_on(what); }, request);
-    if (!requests.empty() && !is_stopped_) schedule_end_of_turn();
+    quietly([&] { observer_.on_stopped(why); });
+    stop();
+  }
+
+  /// Fails what waits and ends all traffic.
+  void stop() noexcept {
+    if (std::exchange(is_stopped_, true)) return;
+    inbox_.close();
+    quietly([&] { timer_.cancel(); });
+    quietly([&] { net_.stop(); });
+    quietly([&] { replica_.stop(); });
+    quietly([&] { answer(); });
+    quietly([&] { drain(); });
+    quietly([&] { publish(); });
+    is_over_.set_value();
+  }
+
+  /// What is too much is refused before it costs anything.
+  [[nodiscard]] std::optional<Errc> admit(Request& request) {
+    std::size_t bytes = request_overhead_bytes;
+    if (const auto* proposal = std::get_if<Proposal>(&request)) {
+      if (proposal->payload.size() > config_.command_bytes_max) return Errc::too_large;
+      bytes += proposal->payload.size();
+    }
+    auto share = budget_.take(bytes);
+    if (!share) return Errc::overloaded;
+    std::visit([&](auto& what) { what.share = *std::move(share); }, request);
+    return std::nullopt;
+  }
+
+  void refuse(Request request, Errc why) {
+    post([request = std::move(request), why](NodeCore& core) mutable {
+      std::visit([&](auto& what) { core.refuse_now(what, why); }, request);
+    });
+  }
+  void refuse_now(Proposal& proposal, Errc why) { call(proposal.on_answer, make_error_code(why), Bytes{}); }
+  void refuse_now(Read<Machine>& read, Errc why) { call(read.on_read, make_error_code(why), nullptr); }
+
+  /// Takes on what was pushed: as much as a turn may, or all of it once the node is stopped.
+  void drain() {
+    if (taken_.empty()) inbox_.take(taken_);
+    std::size_t count = 0;
+    for (; !taken_.empty() && (is_stopped_ || count < requests_per_turn); ++count) {
+      Request request = std::move(taken_.front());
+      taken_.pop_front();
+      std::visit([&](auto& what) { take_on(what); }, request);
+      if (taken_.empty() && is_stopped_) inbox_.take(taken_);
+    }
+    if (!taken_.empty()) return post([](NodeCore& core) { core.drain(); });
+    if (count > 0) schedule_end_of_turn();
   }
 
   void take_on(Proposal& proposal) {
-    const auto now = Clock::now();
+    if (is_stopped_) return refuse_now(proposal, Errc::stopped);
     RequestId id;
     std::optional<Errc> refused;
-    if (is_stopped_) {
-      refused = Errc::stopped;
-    } else if (proposal.id) {
+    if (proposal.id) {
       id = *proposal.id;
-      refused = replica_.submit(Command{id, id.sequence, replica_.state().applied(), std::move(proposal.payload)}, now);
+      refused = replica_.submit(Command{id, id.sequence, replica_.state().applied(), std::move(proposal.payload)},
+                                Clock::now());
     } else {
-      refused = replica_.submit(std::move(proposal.payload), now, id);
+      refused = replica_.submit(std::move(proposal.payload), Clock::now(), id);
     }
-    if (refused) return proposal.on_answer(make_error_code(*refused), Bytes{});
-    waiting_.emplace(id, std::move(proposal.on_answer));
+    if (refused) return refuse_now(proposal, *refused);
+    waiting_.emplace(id, Waiter{std::move(proposal.on_answer), std::move(proposal.share), ClientId{}});
   }
 
-  void take_on(Read& read) {
+  void take_on(Read<Machine>& read) {
+    if (is_stopped_) return refuse_now(read, Errc::stopped);
     const ReadId id = ++last_read_;
-    const auto refused = is_stopped_ ? std::optional{Errc::stopped} : replica_.read(id, Clock::now());
-    if (refused) return read.on_read(make_error_code(*refused), nullptr);
-    reading_.emplace(id, std::move(read.on_read));
+    if (const auto refused = replica_.read(id, Clock::now())) return refuse_now(read, *refused);
+    reading_.emplace(id, std::move(read));
   }
 
   /// Remote clients submit, and ask how far this node has come (Command::issued_after wants to know).
   void on_client(ClientId client, const Message& message) {
-    if (is_stopped_) return;
     if (const auto* where = std::get_if<ReadIndex>(&message)) {
       net_.send_to_client(client, ReadIndexReply{where->nonce, true, replica_.state().applied()});
     } else if (const auto* forward = std::get_if<Forward>(&message)) {
-      const RequestId id = forward->command.id;
-      const auto reply = [this, client, id](std::error_code error, const Bytes& result) {
-        net_.send_to_client(
-            client, ForwardReply{id, static_cast<std::uint32_t>(error.value()), replica_.state().applied(), result});
-      };
-      if (const auto refused = replica_.submit(forward->command, Clock::now())) {
-        reply(make_error_code(*refused), Bytes{});
-      } else {
-        waiting_.emplace(id, reply);
-      }
+      forward_for(client, forward->command);
     }
-    schedule_end_of_turn();
+  }
+
+  void forward_for(ClientId client, const Command& command) {
+    const auto reply = [this, client, id = command.id](std::error_code error, const Bytes& result) {
+      net_.send_to_client(
+          client, ForwardReply{id, static_cast<std::uint32_t>(error.value()), replica_.state().applied(), result});
+    };
+    auto share = budget_.take(request_overhead_bytes + command.payload.size());
+    if (!share) return reply(make_error_code(Errc::overloaded), Bytes{});
+    if (const auto refused = replica_.submit(command, Clock::now())) return reply(make_error_code(*refused), Bytes{});
+    // A client that repeats itself gets more time, and one answer.
+    const auto [first, last] = waiting_.equal_range(command.id);
+    if (std::any_of(first, last, [&](const auto& entry) { return entry.second.client == client; })) return;
+    waiting_.emplace(command.id, Waiter{reply, *std::move(share), client});
   }
 
   /// Calls whoever waited for what is over. A handler may call the node, or let go of it.
@@ -250,19 +331,19 @@ class NodeCore : public std::enable_shared_from_this<NodeCore<Machine, Obs, Stor
     for (const Answer& over : replica_.take_answers()) {
       const auto error = over.error ? make_error_code(*over.error) : std::error_code{};
       for (auto found = waiting_.find(over.id); found != waiting_.end(); found = waiting_.find(over.id)) {
-        auto on_answer = std::move(found->second);
+        auto waiter = std::move(found->second);
         waiting_.erase(found);
-        call(on_answer, error, over.result);
-        has_replied = true;
+        has_replied |= waiter.client != ClientId{};
+        call(waiter.on_answer, error, over.result);
       }
     }
     for (const ReadyRead& over : replica_.take_reads()) {
       const auto found = reading_.find(over.id);
       if (found == reading_.end()) continue;
-      auto on_read = std::move(found->second);
+      auto reading = std::move(found->second);
       reading_.erase(found);
       const Errc why = is_stopped_ ? Errc::stopped : Errc::read_timed_out;
-      call(on_read, over.is_confirmed ? std::error_code{} : make_error_code(why),
+      call(reading.on_read, over.is_confirmed ? std::error_code{} : make_error_code(why),
            over.is_confirmed ? &replica_.state().machine() : nullptr);
     }
     if (has_replied && !is_stopped_) net_.end_turn();
@@ -270,11 +351,11 @@ class NodeCore : public std::enable_shared_from_this<NodeCore<Machine, Obs, Stor
 
   /// A handler that throws ends the node, and says so: it must not be lost, and nobody else is there to catch it.
   template <class Handler, class... Args>
-  void call(Handler& handler, const Args&... args) {
+  void call(Handler& handler, const Args&... args) noexcept {
     try {
       handler(args...);
-    } catch (const std::exception& error) {
-      if (!is_stopped_) fail(std::string{"a completion handler or a read function threw: "} + error.what());
+    } catch (...) {
+      fail_by_exception("a completion handler or a read function threw: ");
     }
   }
 
@@ -288,23 +369,31 @@ class NodeCore : public std::enable_shared_from_this<NodeCore<Machine, Obs, Stor
   asio::any_io_executor executor_;
   const Config config_;
   Obs observer_;
+  Budget budget_;
   Store store_;
   Net net_;
   Outgoing outgoing_;
   Replica<Machine, Outgoing, Store, Obs> replica_;
   asio::steady_timer timer_;
+  Time flush_not_before_{};
   bool is_turn_ending_ = false;
   bool is_stopped_ = false;
-  std::unordered_multimap<RequestId, OnAnswer> waiting_;
-  std::unordered_map<ReadId, OnRead> reading_;
+  bool has_failed_ = false;
+  std::unordered_multimap<RequestId, Waiter> waiting_;
+  std::unordered_map<ReadId, Read<Machine>> reading_;
   ReadId last_read_ = 0;
 
-  std::mutex inbox_mutex_;
-  std::vector<Request> inbox_;
+  Inbox<Request> inbox_;
+  std::deque<Request> taken_;  ///< out of the inbox, and not yet taken on
+
+  std::promise<void> is_over_;
+  const std::shared_future<void> stopped_ = is_over_.get_future().share();
   mutable std::mutex status_mutex_;
   NodeStatus status_;
 
-  GroupCommit<Store> flusher_;  ///< last: its thread ends before anything that it touches
+  std::mutex flushed_mutex_;
+  bool is_closed_ = false;                     ///< under flushed_mutex_: the executor's context may be gone
+  std::optional<GroupCommit<Store>> flusher_;  ///< last: its thread ends before anything that it touches
 };
 
 }  // namespace paxos::detail
