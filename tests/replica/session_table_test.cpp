@@ -108,6 +108,18 @@ TEST_CASE("SessionTable: an evicted session's late retry does not run", "[sessio
   CHECK(rig.run(id(1, 2), s(8), 0, s(7)) == Verdict::fresh);  // issued later: it cannot have run
 }
 
+// A node's own session has several commands in flight, so that a later one may open it again before an earlier one's
+// repetition arrives.
+TEST_CASE("SessionTable: a session that was evicted and opened again does not run what it ran before", "[sessions]") {
+  Rig rig{1};
+  CHECK(rig.run(id(1, 1), s(5), 1, s(4)) == Verdict::fresh);
+  CHECK(rig.run(id(2, 1), s(6), 1, s(5)) == Verdict::fresh);    // evicts session 1
+  CHECK(rig.run(id(1, 2), s(7), 1, s(6)) == Verdict::fresh);    // opens it again, with 1 not settled
+  CHECK(rig.run(id(1, 1), s(8), 1, s(4)) == Verdict::expired);  // it ran in slot 5
+  CHECK(rig.run(id(1, 2), s(9), 1, s(6)) == Verdict::repeated);
+  CHECK(rig.run(id(1, 3), s(10), 1, s(9)) == Verdict::fresh);
+}
+
 // Decision 0006: a command that ran in slot r was issued after some slot a < r.
 TEST_CASE("SessionTable: with a table of two and random late retries, nothing runs twice", "[sessions]") {
   for (std::uint64_t seed = 1; seed <= 50; ++seed) {
@@ -130,8 +142,9 @@ TEST_CASE("SessionTable: with a table of two and random late retries, nothing ru
             Issued{id(session, ++sequences[session]), s(slot - 1 - random.below(std::min<std::uint64_t>(slot, 4)))};
         issued.push_back(command);
       }
-      if (rig.run(command.request, s(slot), command.request.sequence, command.after) == Verdict::fresh)
-        ++ran[command.request];
+      const auto sequence = command.request.sequence;
+      const std::uint64_t settled = sequence > 3 ? sequence - 3 : 0;  // a few in flight
+      if (rig.run(command.request, s(slot), settled, command.after) == Verdict::fresh) ++ran[command.request];
     }
     for (const auto& [request, times] : ran) {
       INFO("seed " << seed << ", session " << request.session.high << ", sequence " << request.sequence);

@@ -19,9 +19,9 @@ namespace paxos {
 /// What makes a retry harmless: for each session the answers that its asker may still be waiting for.
 ///
 /// Part of the replicated state, driven by the log alone, so that all replicas agree on every verdict. Bounded: when
-/// it is full the session idle for longest (in slots, not seconds) is evicted. A command of an unknown session that
-/// was issued before the last use of any evicted one may have run already, and is refused: that is what
-/// Command::issued_after is for.
+/// it is full the session idle for longest (in slots, not seconds) is evicted. A command that was issued before the
+/// last use of any session evicted before its own was opened, or opened again, may have run already, and is refused:
+/// that is what Command::issued_after is for.
 class SessionTable {
  public:
   enum class Verdict {
@@ -40,7 +40,8 @@ class SessionTable {
     if (found == sessions_.end()) {
       if (issued_after < evicted_through_) return Verdict::expired;
       if (sessions_.size() >= sessions_max_) evict();
-      found = sessions_.emplace(id.session, Session{std::min(settled_below, id.sequence), {}, {}, 0}).first;
+      const Session fresh{std::min(settled_below, id.sequence), {}, {}, 0, evicted_through_};
+      found = sessions_.emplace(id.session, fresh).first;
     }
     Session& session = found->second;
     session.last_slot = slot;
@@ -49,7 +50,9 @@ class SessionTable {
     if (id.sequence < session.lowest) return Verdict::settled;
     const std::uint64_t offset = id.sequence - session.lowest;
     if (offset >= window_) return Verdict::out_of_window;
-    return offset < session.answers.size() && session.answers[offset] ? Verdict::repeated : Verdict::fresh;
+    if (offset < session.answers.size() && session.answers[offset]) return Verdict::repeated;
+    // The session may have been here before, have run this very command, and have been evicted.
+    return issued_after < session.forgotten_through ? Verdict::expired : Verdict::fresh;
   }
 
   /// The answer to a repeated command.
@@ -72,7 +75,7 @@ class SessionTable {
   void save(Archive& archive) const {
     archive(static_cast<std::uint64_t>(sessions_.size()), uses_, evicted_through_);
     for (const auto& [id, session] : sessions_) {
-      archive(id, session.lowest, session.last_slot, session.last_use,
+      archive(id, session.lowest, session.last_slot, session.last_use, session.forgotten_through,
               static_cast<std::uint64_t>(session.answers.size()));
       for (const auto& answer : session.answers) archive(answer.has_value(), answer.value_or(Bytes{}));
     }
@@ -84,6 +87,7 @@ class SessionTable {
     std::deque<std::optional<Bytes>> answers;  ///< of lowest, lowest + 1, …; nullopt: has not run
     Slot last_slot;
     std::uint64_t last_use = 0;
+    Slot forgotten_through;  ///< evicted_through_ when it was opened: nothing is known of what it did up to there
   };
 
   static void settle(Session& session, std::uint64_t below) {
