@@ -36,7 +36,8 @@ struct Faults {
 };
 
 /// A whole cluster in one thread, on virtual time: the shipping Replica, a network that loses, repeats, delays and
-/// reorders, disks that forget what was not flushed, and crashes. Same seed, same run.
+/// reorders, disks that forget what was not flushed, disks and whole nodes that stand still for a while, and crashes.
+/// Same seed, same run.
 ///
 /// After every step it checks: nothing is applied that a quorum did not durably vote for; replicas that applied the
 /// same slots have the same state; a command acknowledged is chosen. A breach throws InvariantViolation.
@@ -103,7 +104,8 @@ class Cluster {
     SimNode& node = *nodes_.at(id);
     node.replica.reset();
     node.disk.crash();
-    node.is_flushing = false;
+    node.is_flushing = node.is_frozen = node.is_disk_stalled = false;
+    node.asleep.clear();
     ++node.life;
     for (auto& [request, on_answer] : std::exchange(node.waiting, {}))
       on_answer(Answer{request, Errc::interrupted, {}});
@@ -127,10 +129,26 @@ class Cluster {
       cut(other, id);
     }
   }
-  /// All links whole, no more loss, repetition or delay, and every node up.
+  /// The node stands still, as a stopped process or a paused machine does, until thaw(): what arrives waits.
+  void freeze(NodeId id) { nodes_.at(id)->is_frozen = true; }
+  void thaw(NodeId id) {
+    SimNode& node = *nodes_.at(id);
+    node.is_frozen = false;
+    for (auto& event : std::exchange(node.asleep, {})) schedule(Duration{}, std::move(event));
+  }
+  [[nodiscard]] bool is_frozen(NodeId id) const { return nodes_.at(id)->is_frozen; }
+  /// No flush of the node ends until resume_disk(); the node itself goes on.
+  void stall_disk(NodeId id) { nodes_.at(id)->is_disk_stalled = true; }
+  void resume_disk(NodeId id) { nodes_.at(id)->is_disk_stalled = false; }
+
+  /// All links whole, the default faults (no loss, no repetition, little delay), and every node up and awake.
   void heal() {
     cut_.clear();
-    faults_.loss_percent = faults_.duplicate_percent = faults_.straggler_percent = 0;
+    for (const NodeId id : ids()) {
+      thaw(id);
+      resume_disk(id);
+    }
+    faults_ = Faults{};
     for (const NodeId id : ids())
       if (!is_up(id)) start(id);
   }
@@ -138,14 +156,16 @@ class Cluster {
   /// Submits a command at a node that is up, under its own session or a given id.
   void submit(NodeId at, const typename Machine::Command& command, OnAnswer on_answer,
               std::optional<RequestId> id = std::nullopt) {
-    SimNode& node = *nodes_.at(at);
-    RequestId used = id.value_or(RequestId{});
-    const auto refused =
-        id ? node.replica->submit(Command{*id, id->sequence, node.replica->state().applied(), encoded(command)}, now_)
-           : node.replica->submit(encoded(command), now_, used);
-    if (refused) return on_answer(Answer{used, *refused, {}});
-    node.waiting.emplace(used, std::move(on_answer));
-    step(at);
+    ReplicaType& node = replica(at);
+    if (id)
+      return submit_as(at, Command{*id, id->sequence, node.state().applied(), encoded(command)}, std::move(on_answer));
+    RequestId used;
+    const auto refused = node.submit(encoded(command), now_, used);
+    await(at, used, refused, std::move(on_answer));
+  }
+  /// Submits a whole command: a client's, or its retry, which keeps what the first attempt was issued after.
+  void submit_as(NodeId at, const Command& command, OnAnswer on_answer) {
+    await(at, command.id, replica(at).submit(command, now_), std::move(on_answer));
   }
 
   /// Reads at a node that is up; nullptr when no leader confirmed it.
@@ -182,8 +202,11 @@ class Cluster {
     std::unique_ptr<ReplicaType> replica;
     std::uint64_t life = 0;
     bool is_flushing = false;
-    std::size_t judged = 0;  ///< durable records that the ghosts have seen
-    Slot checked;            ///< applied slots that were checked
+    bool is_disk_stalled = false;
+    bool is_frozen = false;
+    std::vector<std::function<void()>> asleep;  ///< what happened to it while it was frozen
+    std::size_t judged = 0;                     ///< durable records that the ghosts have seen
+    Slot checked;                               ///< applied slots that were checked
     std::multimap<RequestId, OnAnswer> waiting;
     std::map<ReadId, OnRead> reading;
   };
@@ -221,17 +244,31 @@ class Cluster {
         continue;
       }
       const Duration latest = random_.chance(faults_.straggler_percent) ? faults_.straggler_max : faults_.latency_max;
-      schedule(random_.between(faults_.latency_min, latest), [this, from, to, message] {
-        if (!is_up(to) || cut_.contains({from, to})) return;
-        replica(to).on_message(from, message, now_);
-        step(to);
-      });
+      schedule(random_.between(faults_.latency_min, latest), [this, from, to, message] { deliver(from, to, message); });
     }
+  }
+
+  void deliver(NodeId from, NodeId to, const Message& message) {
+    if (!is_up(to) || cut_.contains({from, to})) return;
+    if (is_frozen(to)) return sleep(to, [this, from, to, message] { deliver(from, to, message); });
+    replica(to).on_message(from, message, now_);
+    step(to);
+  }
+
+  void sleep(NodeId id, std::function<void()> until_thawed) {
+    nodes_.at(id)->asleep.push_back(std::move(until_thawed));
+  }
+
+  void await(NodeId at, const RequestId& id, std::optional<Errc> refused, OnAnswer on_answer) {
+    if (refused) return on_answer(Answer{id, *refused, {}});
+    nodes_.at(at)->waiting.emplace(id, std::move(on_answer));
+    step(at);
   }
 
   void tick(NodeId id, std::uint64_t life) {
     SimNode& node = *nodes_.at(id);
     if (!node.replica || node.life != life) return;
+    if (node.is_frozen) return sleep(id, [this, id, life] { tick(id, life); });
     node.replica->on_tick(now_);
     schedule(node.config.heartbeat_interval / 4, [this, id, life] { tick(id, life); });
     step(id);
@@ -264,17 +301,22 @@ class Cluster {
   /// What was appended by now is durable when the flush ends, and nothing before that.
   void flush(NodeId id, SimNode& node) {
     node.is_flushing = true;
-    schedule(random_.between(faults_.flush_min, faults_.flush_max), [this, id, through = node.disk.appended(),
-                                                                     life = node.life] {
-      SimNode& flushing = *nodes_.at(id);
-      if (flushing.life != life) return;
-      flushing.is_flushing = false;
-      const Status status = flushing.disk.flush_through(through);
-      for (const auto durable = flushing.disk.durable_records(); flushing.judged < durable.size(); ++flushing.judged)
-        ghosts_.on_durable(id, durable[flushing.judged]);
-      flushing.replica->on_flushed(status, now_);
-      step(id);
-    });
+    schedule(random_.between(faults_.flush_min, faults_.flush_max),
+             [this, id, through = node.disk.appended(), life = node.life] { finish_flush(id, through, life); });
+  }
+
+  void finish_flush(NodeId id, WriteTicket through, std::uint64_t life) {
+    SimNode& node = *nodes_.at(id);
+    if (node.life != life) return;
+    if (node.is_frozen) return sleep(id, [this, id, through, life] { finish_flush(id, through, life); });
+    if (node.is_disk_stalled)
+      return schedule(node.config.heartbeat_interval, [this, id, through, life] { finish_flush(id, through, life); });
+    node.is_flushing = false;
+    const Status status = node.disk.flush_through(through);
+    for (const auto durable = node.disk.durable_records(); node.judged < durable.size(); ++node.judged)
+      ghosts_.on_durable(id, durable[node.judged]);
+    node.replica->on_flushed(status, now_);
+    step(id);
   }
 
   void check(NodeId id, SimNode& node) {
