@@ -14,6 +14,7 @@
 #include <asio/io_context.hpp>
 
 #include <paxos/client/client_core.hpp>
+#include <paxos/node/executor.hpp>
 #include <paxos/policy/state_machine.hpp>
 
 namespace paxos {
@@ -21,7 +22,7 @@ namespace paxos {
 /// Submits commands to a cluster from outside it, each exactly once: what was sent and not answered when a node dies
 /// is sent to the next one under the same id. Many commands may be under way.
 ///
-/// Thread-safe; runs a thread of its own. Failures are those of Node::propose.
+/// Thread-safe; runs a thread of its own. Failures are those of Node::propose. A handler must not throw.
 template <StateMachine Machine>
 class Client {
  public:
@@ -30,17 +31,23 @@ class Client {
 
   /// Throws ConfigError. Connects in the background.
   explicit Client(ClientConfig config)
-      : core_(std::make_shared<detail::ClientCore>(context_.get_executor(), std::move(config))) {
+      : loop_(std::make_shared<Loop>()),
+        core_(std::make_shared<detail::ClientCore>(loop_->context.get_executor(), std::move(config))) {
     core_->start();
-    thread_ = std::thread{[this] { context_.run(); }};
+    thread_ = std::thread{[loop = loop_] { loop->run(); }};
   }
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
-  /// What waits fails with Errc::interrupted.
+  /// What waits fails with Errc::interrupted. A handler that answers its failure with another request may go uncalled.
   ~Client() {
     core_->stop();
-    work_.reset();
-    thread_.join();
+    loop_->work.reset();
+    if (is_own_thread()) {
+      thread_.detach();  // it cannot wait for itself; it ends once it has run out of work, and owns what it needs
+    } else {
+      core_->abandon();
+      thread_.join();
+    }
   }
 
   /// Blocks; throws std::system_error.
@@ -51,7 +58,7 @@ class Client {
     return result;
   }
   Result propose(Command command, std::error_code& ec) {
-    if (thread_.get_id() == std::this_thread::get_id()) {
+    if (is_own_thread()) {
       ec = make_error_code(Errc::would_deadlock);
       return Result{};
     }
@@ -72,7 +79,7 @@ class Client {
                                              std::error_code ec, const Bytes& answer) mutable {
             Result result{};
             if (!ec && !std::is_void_v<detail::RawResultOf<Machine>> && !decode(answer.span(), result))
-              ec = make_error_code(Errc::undecodable);
+              ec = make_error_code(Errc::interrupted);  // it ran, so no code may say "not applied"
             asio::dispatch(work.get_executor(),
                            [handler = std::move(handler), ec, result = std::move(result)]() mutable {
                              std::move(handler)(ec, std::move(result));
@@ -83,8 +90,26 @@ class Client {
   }
 
  private:
-  asio::io_context context_{1};
-  asio::executor_work_guard<asio::io_context::executor_type> work_{context_.get_executor()};
+  struct Loop {
+    asio::io_context context{1};
+    asio::executor_work_guard<asio::io_context::executor_type> work{context.get_executor()};
+
+    /// A handler that throws loses its own exception and nothing else: nobody is there to catch it.
+    void run() noexcept {
+      for (;;) {
+        try {
+          context.run();
+          return;
+        } catch (...) {
+          continue;
+        }
+      }
+    }
+  };
+
+  [[nodiscard]] bool is_own_thread() const { return detail::is_run_by_this_thread(core_->executor()); }
+
+  std::shared_ptr<Loop> loop_;
   std::shared_ptr<detail::ClientCore> core_;
   std::thread thread_;
 };

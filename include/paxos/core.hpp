@@ -30,6 +30,7 @@
 #include <paxos/replica/node_status.hpp>
 #include <paxos/replica/outbox.hpp>
 #include <paxos/replica/reader.hpp>
+#include <paxos/replica/reign_watch.hpp>
 #include <paxos/replica/replicated_state.hpp>
 #include <paxos/replica/session_table.hpp>
 #include <paxos/replica/submitter.hpp>

@@ -93,8 +93,9 @@ class Node {
   }
 
   /// The same for a command that names its session and sequence. A retry under the same id, at any node, runs at most
-  /// once and gets the first answer. A sequence says that the lower ones of its session are settled: at most one of a
-  /// session is under way.
+  /// once and gets the first answer, for as long as its session is remembered: until Config::sessions_max others were
+  /// used after it. A sequence says that the lower ones of its session are settled: at most one of a session is under
+  /// way. "Not applied" speaks of this submission alone, not of an earlier one whose outcome was unknown.
   Result propose(RequestId id, Command command) {
     return throwing([&](std::error_code& ec) { return propose(id, std::move(command), ec); });
   }
@@ -119,7 +120,7 @@ class Node {
     std::exception_ptr thrown;
     const auto careful = [&](const Machine& machine) -> R {
       try {
-        return function(machine);
+        return std::invoke(function, machine);
       } catch (...) {
         thrown = std::current_exception();
         return R();

@@ -23,6 +23,7 @@
 #include <paxos/replica/node_status.hpp>
 #include <paxos/replica/outbox.hpp>
 #include <paxos/replica/reader.hpp>
+#include <paxos/replica/reign_watch.hpp>
 #include <paxos/replica/replicated_state.hpp>
 #include <paxos/replica/submitter.hpp>
 #include <paxos/role/acceptor.hpp>
@@ -94,6 +95,7 @@ class Replica {
   void on_tick(Time now) {
     if (!failure_.ok()) return;
     follow_advice(election_.on_tick(now, learner_.chosen_through(), !disk_.is_stalled(outbox_.is_waiting(), now)), now);
+    watch_reign(now);
     proposer_.on_tick(now);
     submitter_.on_tick(now, to_proposer());
     reader_.on_tick(now);
@@ -135,8 +137,11 @@ class Replica {
     catch_up_.end_turn(learner_.chosen_through(), election_.leader(), is_congested(), now);
   }
 
-  /// Whether something waits for the disk.
-  [[nodiscard]] bool wants_flush() const { return failure_.ok() && outbox_.is_waiting(); }
+  /// Whether a flush is due: something waits for it, what nobody waits for has become much (a node that catches up
+  /// writes and answers nothing), or the disk was full and may have space again.
+  [[nodiscard]] bool wants_flush() const {
+    return failure_.ok() && (outbox_.is_waiting() || disk_.is_full() || store_.backlog() > config_.catch_up_bytes_max);
+  }
 
   /// The commands submitted here that are over, since the last call.
   [[nodiscard]] std::vector<Answer> take_answers() { return submitter_.take_finished(); }
@@ -198,16 +203,18 @@ class Replica {
     if (!is_owned(from, prepare.ballot) || is_congested()) return;
     const Ballot before = acceptor_.promised();
     acceptor_.on_prepare(from, prepare);
-    if (acceptor_.promised() == before) return;
-    ballots_.see(acceptor_.promised());
-    observer_.on_promised(acceptor_.promised());
-    proposer_.stand_down();
+    if (from == config_.id || prepare.ballot < acceptor_.promised()) return;
+    if (acceptor_.promised() > before) {
+      ballots_.see(acceptor_.promised());
+      observer_.on_promised(acceptor_.promised());
+      proposer_.stand_down();
+    }
     election_.on_promised(from, prepare.ballot, now);
   }
 
   void handle(NodeId from, const Promise& promise, Time now) {
     const bool was_leading = proposer_.is_leading();
-    proposer_.on_promise(from, promise, now);
+    if (proposer_.on_promise(from, promise, now)) election_.on_promise_heard(now);
     catch_up_.on_progress(from, promise.chosen_through, now);
     if (proposer_.is_leading() && !was_leading) election_.on_leading(proposer_.ballot(), now);
   }
@@ -316,6 +323,16 @@ class Replica {
     }
   }
 
+  void watch_reign(Time now) {
+    using Verdict = ReignWatch::Verdict;
+    if (!proposer_.is_leading()) return reign_watch_.reset();
+    switch (reign_watch_.judge(proposer_.decided(), learner_.chosen_through(), proposer_.has_in_flight(), now)) {
+      case Verdict::well: break;
+      case Verdict::wedged: follow_advice(Advice::stand, now); break;
+      case Verdict::stalled: follow_advice(Advice::resign, now); break;
+    }
+  }
+
   void hear_leader(NodeId from, const Ballot& ballot, Time now) {
     ballots_.see(ballot);
     if (from == config_.id) return;
@@ -334,10 +351,12 @@ class Replica {
   }
 
   void learn(Slot slot, Value value) {
-    const auto* vote = acceptor_.vote(slot);
-    const bool is_held = vote != nullptr && vote->value == value;
-    if (!learner_.learn(slot, std::move(value), is_held)) return;
-    while (learner_.deliver_next([this](Slot next, const Value& chosen) { apply(next, chosen); })) {
+    if (!learner_.learn(slot, std::move(value))) return;
+    const auto is_held = [this](Slot next, const Value& chosen) {
+      const auto* vote = acceptor_.vote(next);
+      return vote != nullptr && vote->value == chosen;
+    };
+    while (learner_.deliver_next(is_held, [this](Slot next, const Value& chosen) { apply(next, chosen); })) {
     }
     acceptor_.forget_through(learner_.chosen_through());
   }
@@ -410,6 +429,7 @@ class Replica {
 
   BallotBook ballots_{membership_};
   DiskWatch disk_{config_.disk_stall_timeout};
+  ReignWatch reign_watch_{2 * config_.election_timeout, config_.disk_stall_timeout};
   Standing reported_standing_ = Standing::follower;
   std::vector<Answer> answers_;
   Status failure_;

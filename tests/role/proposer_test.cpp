@@ -173,7 +173,7 @@ TEST_CASE("Proposer: standing down forgets the reign, and late answers revive no
   rig.propose();
   rig.proposer.stand_down();
   CHECK_FALSE(rig.proposer.submit(command(2)));
-  CHECK(rig.proposer.is_idle());
+  CHECK_FALSE(rig.proposer.has_in_flight());
   rig.proposer.on_accepted(n1, Accepted{b1, s(1), s(2)});
   rig.proposer.on_accepted(n2, Accepted{b1, s(1), s(2)});
   rig.proposer.on_promise(n2, whole_promise(b1), t0);

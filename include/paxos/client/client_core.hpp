@@ -2,10 +2,12 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <random>
 #include <string>
@@ -39,7 +41,9 @@ struct ClientConfig {
   Duration request_timeout = std::chrono::seconds{10};    ///< how long a command is tried, at one node after another
   Duration connect_timeout = std::chrono::seconds{2};     ///< for a node to accept the connection and answer the hello
   std::size_t pending_bytes_max = std::size_t{64} << 20;  ///< commands that wait for their answers
-  std::size_t pending_max = 4096;  ///< commands that wait for their answers; at most Config::session_window
+  /// Commands that wait for their answers, counted from the oldest of them; at most Config::session_window.
+  std::size_t pending_max = 4096;
+  std::size_t command_bytes_max = std::size_t{1} << 20;  ///< one encoded command; at most Config::command_bytes_max
 
   /// Throws ConfigError, naming the field, the rule and a cure.
   void validate() const {
@@ -84,6 +88,7 @@ class ClientCore final : public ConnectionOwner, public std::enable_shared_from_
   /// Callable from any thread. Many pushes cost one wake-up.
   void push(Bytes payload, OnAnswer on_answer) {
     bool is_first = false;
+    if (is_abandoned_) return;
     {
       const std::lock_guard lock{inbox_mutex_};
       is_first = inbox_.empty();
@@ -102,6 +107,10 @@ class ClientCore final : public ConnectionOwner, public std::enable_shared_from_
       while (!self->pending_.empty()) self->finish(self->pending_.begin(), Errc::interrupted, {});
     });
   }
+
+  /// From now on requests are forgotten instead of refused: their handlers go uncalled. For the destructor, which must
+  /// end even if every refusal is answered with another request.
+  void abandon() { is_abandoned_ = true; }
 
   [[nodiscard]] const asio::any_io_executor& executor() const { return executor_; }
 
@@ -154,6 +163,11 @@ class ClientCore final : public ConnectionOwner, public std::enable_shared_from_
       }
     }
     flush();
+  }
+
+  /// Sequences from the oldest that waits on. The nodes remember that many answers of a session, not more.
+  [[nodiscard]] std::uint64_t span() const {
+    return pending_.empty() ? 0 : last_sequence_ - pending_.begin()->first + 1;
   }
 
   void take_on(Request& request) {
@@ -213,14 +227,19 @@ class ClientCore final : public ConnectionOwner, public std::enable_shared_from_
     if (!decode(frame.payload, reply) || !reply.accepted) return next_node();
     connection_->queue().carry(frame.fingerprint);
     connection_->reader().expect(frame.fingerprint, frame_bytes_max, read_bytes);
+    ask_position();
+  }
+
+  /// Once it is connected, and while it is idle: a stamp that is too old looks like a session that was evicted.
+  void ask_position() {
     (void)connection_->queue().push(ReadIndex{1}, cache_);
-    connection_->flush();
+    flush();
   }
 
   /// The node said how far it has applied: what is issued from now on is newer than that.
   void on_position(Slot applied) {
     applied_ = std::max(applied_, applied);
-    is_ready_ = true;
+    if (std::exchange(is_ready_, true)) return;
     for (auto& [sequence, pending] : pending_) send(pending);
     flush();
   }
@@ -244,7 +263,11 @@ class ClientCore final : public ConnectionOwner, public std::enable_shared_from_
     bytes_ -= entry->second.command.payload.size();
     OnAnswer on_answer = std::move(entry->second.on_answer);
     pending_.erase(entry);
-    on_answer(error ? make_error_code(*error) : std::error_code{}, result);
+    try {
+      on_answer(error ? make_error_code(*error) : std::error_code{}, result);
+    } catch (...) {
+      // Nobody is there to catch it, and the other commands must not suffer for it.
+    }
   }
 
   void disconnect() {
@@ -278,6 +301,7 @@ class ClientCore final : public ConnectionOwner, public std::enable_shared_from_
           self->finish(current, current->second.times_sent > 0 ? Errc::timed_out : Errc::no_leader, {});
       }
       if (!self->is_ready_ && now >= self->connecting_until_) self->next_node();
+      if (self->is_ready_ && self->pending_.empty()) self->ask_position();
       self->watch();
     });
   }
@@ -305,6 +329,7 @@ class ClientCore final : public ConnectionOwner, public std::enable_shared_from_
   Time connecting_until_;
   bool is_ready_ = false;
   bool is_stopped_ = false;
+  std::atomic<bool> is_abandoned_ = false;
 
   std::mutex inbox_mutex_;
   std::vector<Request> inbox_;

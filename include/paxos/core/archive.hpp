@@ -6,7 +6,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <exception>
 #include <limits>
+#include <new>
 #include <span>
 #include <type_traits>
 #include <vector>
@@ -199,11 +201,22 @@ template <class T>
   return Bytes{out};
 }
 
-/// False when `bytes` are not exactly one T; `value` is then unspecified but valid.
+/// False when `bytes` are not exactly one T; `value` is then unspecified but valid. The types of others may throw while
+/// they are read, as cereal's own for std::variant do: such bytes are no T either.
 template <class T>
 [[nodiscard]] bool decode(std::span<const std::byte> bytes, T& value) {
   Decoder decoder{bytes};
+#if defined(__cpp_exceptions)
+  try {
+    decoder(value);
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception&) {
+    return false;
+  }
+#else
   decoder(value);
+#endif
   return decoder.finished();
 }
 

@@ -1,12 +1,14 @@
 // Copyright (c) the paxos authors. MIT licence.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <paxos/core/membership.hpp>
@@ -93,6 +95,13 @@ struct Config {
                                                         ") must be at least election_timeout (" + ms(election_timeout) +
                                                         "), or a slow flush deposes a healthy leader; try 2 s");
     require(request_timeout > Duration::zero(), "request_timeout must be positive; try 5 s");
+    for (const auto& [name, duration] : {std::pair{"heartbeat_interval", heartbeat_interval},
+                                         {"election_timeout", election_timeout},
+                                         {"retransmit_interval", retransmit_interval},
+                                         {"disk_stall_timeout", disk_stall_timeout},
+                                         {"request_timeout", request_timeout}})
+      require(duration <= std::chrono::hours{24 * 365},
+              std::string{name} + " must be at most a year, or clocks overflow");
     require(window_slots >= 1 && window_slots <= 65536, "window_slots must be 1 to 65536; try 64");
     require(batch_commands_max >= 1, "batch_commands_max must be at least 1; try 2048");
     require(command_bytes_max >= 1 && command_bytes_max <= (std::size_t{16} << 20),

@@ -27,7 +27,8 @@ enum class Errc {
   read_timed_out,    ///< no quorum confirmed the leader in time; a read has no effect, so retry at will
 };
 
-/// The two things that a failure can mean.
+/// The two things that a failure can mean. It speaks of one submission: when a retry under the same id was not applied,
+/// an earlier attempt whose outcome was unknown may still have been.
 enum class Outcome {
   not_applied = 1,  ///< the command did not run and never will: safe to submit anew
   unknown,          ///< it may have run, or may yet: a retry must carry the same session and sequence

@@ -31,7 +31,12 @@ class LeaderElection {
   enum class Advice { none, stand, resign };
 
   LeaderElection(const Config& config, Net& net, std::uint64_t seed)
-      : config_(config), membership_(config.members), net_(net), random_(seed), peers_(membership_.size()) {
+      : config_(config),
+        membership_(config.members),
+        net_(net),
+        random_(seed),
+        peers_(membership_.size()),
+        offers_(membership_.size()) {
     self_ = *membership_.index_of(config.id);
   }
 
@@ -49,11 +54,17 @@ class LeaderElection {
     follow(from, ballot, now);
   }
 
-  /// The acceptor promised a ballot of another node: give that node time to win.
+  /// The acceptor promised a ballot of another node, or another part of that promise was asked for: give that node time
+  /// to win.
   void on_promised(NodeId candidate, const Ballot& ballot, Time now) {
-    if (ballot <= leader_ballot_) return;
+    if (ballot < leader_ballot_ || (ballot == leader_ballot_ && leader_ != NodeId{})) return;
     follow(NodeId{}, ballot, now);
     candidate_ = candidate;
+  }
+
+  /// A part of a promise came: phase 1 may take as many parts as it needs, as long as they come.
+  void on_promise_heard(Time now) {
+    if (standing_ == Standing::candidate && !is_polling_) deadline_ = now + some_timeout();
   }
 
   /// The connection to a peer broke. If that was the leader, its process may be gone: two heartbeats that do not come
@@ -170,11 +181,21 @@ class LeaderElection {
     Slot chosen_through;
   };
 
+  /// When leadership may be offered to a member again.
+  struct Offer {
+    Duration pause{};
+    Time not_before{};
+  };
+
   [[nodiscard]] Duration some_timeout() {
     return random_.between(config_.election_timeout, 2 * config_.election_timeout);
   }
 
   void follow(NodeId leader, const Ballot& ballot, Time now) {
+    if (standing_ != Standing::follower || leader != leader_) following_since_ = now;
+    // Whoever led this long may be handed to again without a pause.
+    if (leader != NodeId{} && now - following_since_ >= 10 * config_.election_timeout)
+      offers_[*membership_.index_of(leader)] = Offer{};
     standing_ = Standing::follower;
     leader_ = leader;
     leader_ballot_ = ballot;
@@ -215,7 +236,8 @@ class LeaderElection {
     return membership_.is_quorum(heard);
   }
 
-  /// Offers leadership to the best caught-up member of higher priority: by priority, then by id.
+  /// Offers leadership to the best caught-up member of higher priority: by priority, then by id. One that was offered
+  /// it and did not keep it has to wait, each time twice as long: it may be one that only this node can reach.
   void consider_hand_over(Time now, Slot chosen_through) {
     if (now < hand_over_after_) return;
     const Member* best = nullptr;
@@ -223,8 +245,11 @@ class LeaderElection {
     for (const Member& member : config_.members)
       if (member.id == config_.id) own_priority = member.priority;
     for (const Member& member : config_.members) {
-      const Peer& peer = peers_[*membership_.index_of(member.id)];
-      if (member.priority <= own_priority || now - peer.heard_at > 2 * config_.heartbeat_interval) continue;
+      const std::size_t index = *membership_.index_of(member.id);
+      const Peer& peer = peers_[index];
+      if (now < offers_[index].not_before || member.priority <= own_priority ||
+          now - peer.heard_at > 2 * config_.heartbeat_interval)
+        continue;
       if (slots_between(peer.chosen_through, chosen_through) > config_.window_slots) continue;
       if (best == nullptr || std::pair{member.priority, member.id} > std::pair{best->priority, best->id})
         best = &member;
@@ -233,6 +258,9 @@ class LeaderElection {
     is_handing_over_ = true;
     hand_over_until_ = now + config_.election_timeout;
     hand_over_after_ = now + 10 * config_.election_timeout;
+    Offer& offer = offers_[*membership_.index_of(best->id)];
+    offer.pause = std::clamp<Duration>(2 * offer.pause, 10 * config_.election_timeout, std::chrono::minutes{10});
+    offer.not_before = now + offer.pause;
     net_.send(best->id, HandOver{leader_ballot_});
   }
 
@@ -246,7 +274,8 @@ class LeaderElection {
   NodeId leader_;
   NodeId candidate_;      ///< the leader, or who was promised last
   Ballot leader_ballot_;  ///< of the newest leader or candidate heard of
-  Time last_heard_;       ///< valid if has_heard_
+  Time following_since_;
+  Time last_heard_;  ///< valid if has_heard_
   bool has_heard_ = false;
   bool is_suspected_ = false;  ///< the connection to the leader broke, and it was not heard since
   Time deadline_;
@@ -262,6 +291,7 @@ class LeaderElection {
   std::uint64_t round_ = 0;  ///< rises for the life of the node
   bool is_round_wanted_ = false;
   std::vector<Peer> peers_;
+  std::vector<Offer> offers_;  ///< kept from reign to reign
   bool is_handing_over_ = false;
   Time hand_over_until_;
   Time hand_over_after_;

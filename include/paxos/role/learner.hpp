@@ -26,18 +26,17 @@ class Learner {
     logged_through_ = recovered.chosen_through;
   }
 
-  /// `value` is chosen in `slot`. `is_held`: the newest accept in this node's log for the slot has this value, so that
-  /// the log need not hold it twice. False if the slot was known, or lies beyond the window.
-  bool learn(Slot slot, Value value, bool is_held) {
-    if (const Known* known = above_.find(slot)) {
-      ensure(known->value == value, [&] {
+  /// `value` is chosen in `slot`. False if the slot was known, or lies beyond the window.
+  bool learn(Slot slot, Value value) {
+    if (const Value* known = above_.find(slot)) {
+      ensure(*known == value, [&] {
         return "slot " + to_string(slot) +
                " is chosen with two values; a quorum did not intersect, or a disk lost an acknowledged write";
       });
       return false;
     }
     if (!above_.admits(slot)) return false;
-    above_.put(slot, Known{std::move(value), is_held});
+    above_.put(slot, std::move(value));
     return true;
   }
 
@@ -45,17 +44,19 @@ class Learner {
   [[nodiscard]] Slot chosen_through() const { return above_.base(); }
 
   /// The next slot in order: logs it, calls deliver(slot, value), and moves on. False when the next one is not known.
-  template <class Deliver>
-  bool deliver_next(Deliver&& deliver) {
+  /// is_held(slot, value) says whether the newest accept of the slot in this node's log has this value, so that the log
+  /// need not hold it twice. It is asked now: while the slot waited, the acceptor may have accepted another.
+  template <class IsHeld, class Deliver>
+  bool deliver_next(IsHeld&& is_held, Deliver&& deliver) {
     const Slot slot = above_.base().next();
-    Known* known = above_.find(slot);
+    Value* known = above_.find(slot);
     if (known == nullptr) return false;
-    if (!known->is_held) {
+    if (!is_held(slot, *known)) {
       log_chosen();
-      store_.append(LearnRecord{slot, known->value});
+      store_.append(LearnRecord{slot, *known});
       logged_through_ = slot;
     }
-    const Value value = std::move(known->value);
+    const Value value = std::move(*known);
     above_.advance(slot);
     deliver(slot, value);
     return true;
@@ -70,13 +71,8 @@ class Learner {
   }
 
  private:
-  struct Known {
-    Value value;
-    bool is_held = false;
-  };
-
   Store& store_;
-  SlotWindow<Known> above_;  ///< its base is chosen_through()
+  SlotWindow<Value> above_;  ///< its base is chosen_through()
   Slot logged_through_;
 };
 

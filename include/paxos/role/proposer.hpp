@@ -24,7 +24,7 @@ namespace paxos {
 ///
 /// Knows no disk, no election and no state machine: it is told when to stand (prepare) and when to give up
 /// (stand_down), and tells which slots became chosen. Its own node's acceptor is one acceptor among the others.
-template <Transport Net>
+template <DurableTransport Net>
 class Proposer {
  public:
   enum class Phase { idle, preparing, leading };
@@ -45,24 +45,22 @@ class Proposer {
   /// The no-op that opened this reign, after all that earlier ballots left: once it is applied here, all that was ever
   /// acknowledged is.
   [[nodiscard]] Slot opening_slot() const { return opening_slot_; }
-  [[nodiscard]] bool is_idle() const {
-    return in_flight_.last() == in_flight_.base() && waiting_.empty() && open_.empty();
-  }
+  /// Values were proposed that are not chosen yet.
+  [[nodiscard]] bool has_in_flight() const { return in_flight_.last() > in_flight_.base(); }
 
   /// Starts phase 1 at `ballot`, which nobody used before, for every slot from `first_slot` on. `after` is the write
   /// that makes the ballot this node's for good: no Prepare leaves before it is durable, so that a restart cannot use
   /// the ballot again.
-  void prepare(const Ballot& ballot, Slot first_slot, WriteTicket after, Time now)
-    requires DurableTransport<Net>
-  {
+  void prepare(const Ballot& ballot, Slot first_slot, WriteTicket after, Time now) {
     ensure(ballot > ballot_,
            [&] { return "Proposer: ballot " + to_string(ballot) + " does not exceed " + to_string(ballot_); });
     stand_down();
     phase_ = Phase::preparing;
     ballot_ = ballot;
+    claimed_ = after;
     base_ = first_slot.previous();
     reports_.assign(membership_.size(), Report{first_slot, now});
-    for (const NodeId acceptor : membership_.ids()) net_.send_after(after, acceptor, Prepare{ballot_, first_slot});
+    for (const NodeId acceptor : membership_.ids()) net_.send_after(claimed_, acceptor, Prepare{ballot_, first_slot});
   }
 
   /// Forgets its reign. What is in flight may be chosen or not: the next leader finds it. What still waits is dropped:
@@ -77,12 +75,12 @@ class Proposer {
     waiting_bytes_ = 0;
   }
 
-  /// Collects a part of a promise. The last part that makes a quorum starts phase 2.
-  void on_promise(NodeId from, const Promise& promise, Time now) {
+  /// Collects a part of a promise; true if it was news. The last part that makes a quorum starts phase 2.
+  bool on_promise(NodeId from, const Promise& promise, Time now) {
     const auto member = membership_.index_of(from);
-    if (!member || phase_ != Phase::preparing || promise.ballot != ballot_) return;
+    if (!member || phase_ != Phase::preparing || promise.ballot != ballot_) return false;
     Report& report = reports_[*member];
-    if (promise.first_slot != report.next_slot || !is_well_formed(promise)) return;
+    if (promise.first_slot != report.next_slot || !is_well_formed(promise)) return false;
     base_ = std::max(base_, promise.chosen_through);
     for (const AcceptedValue& accepted : promise.accepted) {
       auto& [ballot, value] = reported_[accepted.slot];
@@ -93,10 +91,12 @@ class Proposer {
     report.next_slot = promise.next_slot;
     if (promise.next_slot < Slot::infinity()) {
       report.asked_at = now;
-      return net_.send(from, Prepare{ballot_, promise.next_slot});
+      net_.send(from, Prepare{ballot_, promise.next_slot});
+      return true;
     }
     promised_by_.insert(*member);
     if (membership_.is_quorum(promised_by_)) start_leading();
+    return true;
   }
 
   /// Counts votes, each acceptor once a slot, and only those for this very ballot.
@@ -163,7 +163,7 @@ class Proposer {
       for (std::size_t i = 0; i < reports_.size(); ++i) {
         if (promised_by_.has(i) || now - reports_[i].asked_at < config_.retransmit_interval) continue;
         reports_[i].asked_at = now;
-        net_.send(membership_.ids()[i], Prepare{ballot_, reports_[i].next_slot});
+        net_.send_after(claimed_, membership_.ids()[i], Prepare{ballot_, reports_[i].next_slot});
       }
     } else if (is_leading()) {
       retransmit(now);
@@ -243,6 +243,7 @@ class Proposer {
   Ballot ballot_;
 
   // Phase 1.
+  WriteTicket claimed_;                  ///< makes ballot_ this node's for good
   Slot base_;                            ///< the quorum knows every slot up to here as chosen
   std::vector<Report> reports_;          ///< one for each member
   Votes promised_by_;                    ///< who has promised in full

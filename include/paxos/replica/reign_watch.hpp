@@ -1,0 +1,47 @@
+// Copyright (c) the paxos authors. MIT licence.
+#pragma once
+
+#include <tuple>
+
+#include <paxos/core/slot.hpp>
+#include <paxos/core/time.hpp>
+
+namespace paxos {
+
+/// Whether a leader gets anywhere: one that does not should not go on as if it did, however alive it is.
+class ReignWatch {
+ public:
+  enum class Verdict {
+    well,
+    /// It was told that slots are chosen, and nobody who knows their values answers any more: only a new phase 1, with
+    /// the nodes that do answer, can find them.
+    wedged,
+    /// What it proposed is not chosen: a quorum hears it, and does not or cannot write. Another quorum may.
+    stalled,
+  };
+
+  ReignWatch(Duration fetch_timeout, Duration stall_timeout)
+      : fetch_timeout_(fetch_timeout), stall_timeout_(stall_timeout) {}
+
+  /// The reign is over.
+  void reset() { seen_ = {}; }
+
+  /// `decided`: chosen by all that the leader was told; `learnt`: chosen and known by value.
+  [[nodiscard]] Verdict judge(Slot decided, Slot learnt, bool has_in_flight, Time now) {
+    const std::tuple seen{true, decided, learnt, has_in_flight};
+    if (seen != seen_) {
+      seen_ = seen;
+      since_ = now;
+    }
+    if (decided > learnt && now - since_ >= fetch_timeout_) return Verdict::wedged;
+    return has_in_flight && now - since_ >= stall_timeout_ ? Verdict::stalled : Verdict::well;
+  }
+
+ private:
+  Duration fetch_timeout_;
+  Duration stall_timeout_;
+  std::tuple<bool, Slot, Slot, bool> seen_;
+  Time since_;
+};
+
+}  // namespace paxos
