@@ -324,14 +324,15 @@ TEST_CASE("A gap of alpha - 1 slots holds the learner back, and is closed", "[pa
   Learner<MemoryStorage> learner{config, disk};
   std::vector<Slot> applied;
   const auto deliver = [&] {
-    while (learner.deliver_next([&](Slot slot, const Value&) { applied.push_back(slot); })) {
+    while (learner.deliver_next([](Slot, const Value&) { return false; },
+                                [&](Slot slot, const Value&) { applied.push_back(slot); })) {
     }
   };
-  CHECK(learner.learn(s(4), v("four"), false));
+  CHECK(learner.learn(s(4), v("four")));
   deliver();
   CHECK(applied.empty());
   for (const std::uint64_t slot : {3, 1, 2}) {
-    CHECK(learner.learn(s(slot), Value{}, false));
+    CHECK(learner.learn(s(slot), Value{}));
     deliver();
   }
   CHECK(applied == std::vector<Slot>{s(1), s(2), s(3), s(4)});

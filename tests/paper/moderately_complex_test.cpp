@@ -216,9 +216,9 @@ TEST_CASE("R1: a second decision for a slot must be the first one", "[paper][R1]
   const Config config = config_of(3);
   MemoryStorage disk;
   Learner<MemoryStorage> learner{config, disk};
-  CHECK(learner.learn(s(3), v("c"), false));
-  CHECK_FALSE(learner.learn(s(3), v("c"), false));
-  CHECK_THROWS_AS(learner.learn(s(3), v("other"), false), InvariantViolation);
+  CHECK(learner.learn(s(3), v("c")));
+  CHECK_FALSE(learner.learn(s(3), v("c")));
+  CHECK_THROWS_AS(learner.learn(s(3), v("other")), InvariantViolation);
 }
 
 }  // namespace

@@ -22,8 +22,8 @@ TEST_CASE("Ledgers: contradictory information stops the node that is asked to be
   const Config config = config_of(3);
   MemoryStorage disk;
   Learner<MemoryStorage> learner{config, disk};
-  CHECK(learner.learn(s(2), v("olive oil at 3 drachmas"), false));
-  CHECK_THROWS_AS(learner.learn(s(2), v("olive oil at 4 drachmas"), false), InvariantViolation);
+  CHECK(learner.learn(s(2), v("olive oil at 3 drachmas")));
+  CHECK_THROWS_AS(learner.learn(s(2), v("olive oil at 4 drachmas")), InvariantViolation);
 }
 
 // 1.1 "The ledgers were written with indelible ink, and their entries could not be changed."
@@ -127,9 +127,10 @@ TEST_CASE("Step 6: who learns a decree writes it down, whether he voted for it o
   MemoryStorage disk;
   Learner<MemoryStorage> learner{config, disk};
   disk.append(AcceptRecord{b1, s(1), v("voted for")});
-  CHECK(learner.learn(s(1), v("voted for"), true));
-  CHECK(learner.learn(s(2), v("told"), false));
-  while (learner.deliver_next([](Slot, const Value&) {})) {
+  CHECK(learner.learn(s(1), v("voted for")));
+  CHECK(learner.learn(s(2), v("told")));
+  const auto voted_for = [](Slot slot, const Value&) { return slot == s(1); };
+  while (learner.deliver_next(voted_for, [](Slot, const Value&) {})) {
   }
   CHECK(disk.read(s(1)) == v("voted for"));
   CHECK(disk.read(s(2)) == v("told"));
