@@ -66,12 +66,13 @@ class Workload {
       if (issued.command.id == paxos::RequestId{client.session, client.sequence}) return send(*up, Issued{issued});
   }
 
-  /// A read must show all that was acknowledged before it began, each entry at its place.
   void read_somewhere() {
-    const auto up = some_node_up();
-    if (!up) return;
+    if (const auto up = some_node_up()) read_at(*up);
+  }
+  /// A read must show all that was acknowledged before it began, each entry at its place.
+  void read_at(NodeId id) {
     const auto before = acknowledged_;
-    cluster_.read(*up, [this, before](const Ledger* ledger) {
+    cluster_.read(id, [this, before](const Ledger* ledger) {
       if (ledger == nullptr) return;
       ++reads_;
       for (const auto& [place, entry] : before) {
@@ -187,10 +188,28 @@ struct Trouble {
   }
 
   /// The trouble of one step.
-  void strike(Cluster& cluster) const {
+  void strike(Cluster& cluster, Workload& work) const {
     if (has_crashes && cluster.random().chance(is_hasty ? 12 : 4)) crash_or_restart(cluster);
     if (has_cuts && cluster.random().chance(10)) cut_or_mend(cluster);
-    if (has_freezes && cluster.random().chance(10)) freeze_or_thaw(cluster);
+    if (has_freezes && cluster.random().chance(15)) freeze_or_thaw(cluster, work);
+  }
+
+  /// Time passes; and a node that just said something that it must not forget may crash right there.
+  void pass(Cluster& cluster, paxos::Duration time) const {
+    std::optional<NodeId> victim;
+    cluster.on_send = [&](NodeId from, NodeId, const paxos::Message& message) {
+      const bool must_be_remembered = std::holds_alternative<paxos::Promise>(message) ||
+                                      std::holds_alternative<paxos::Accepted>(message) ||
+                                      std::holds_alternative<paxos::Prepare>(message);
+      if (has_crashes && must_be_remembered && cluster.random().chance(is_hasty ? 2 : 1)) victim = from;
+    };
+    const paxos::Time end = cluster.now() + time;
+    while (cluster.run_until([&] { return victim.has_value(); }, end - cluster.now())) {
+      if (cluster.is_up(*victim)) cluster.crash(*victim);
+      if (cluster.random().chance(70)) cluster.start(*victim);
+      victim.reset();
+    }
+    cluster.on_send = nullptr;
   }
 
   static void crash_or_restart(Cluster& cluster) {
@@ -214,13 +233,17 @@ struct Trouble {
       cluster.mend(from, to);
     }
   }
-  static void freeze_or_thaw(Cluster& cluster) {
-    const NodeId id = any_node(cluster);
-    if (cluster.is_frozen(id)) {
-      cluster.thaw(id);
-    } else if (cluster.is_up(id)) {
-      cluster.freeze(id);
+  /// Who wakes is asked at once: whatever it believed when it fell asleep may be long over.
+  static void freeze_or_thaw(Cluster& cluster, Workload& work) {
+    const auto leader = cluster.leader();
+    const NodeId id = leader && cluster.random().chance(50) ? *leader : any_node(cluster);
+    for (const NodeId each : cluster.ids()) {
+      if (!cluster.is_frozen(each) || !cluster.random().chance(50)) continue;
+      cluster.thaw(each);
+      work.read_at(each);
+      return;
     }
+    if (cluster.is_up(id)) cluster.freeze(id);
   }
 
   paxos::sim::Faults faults;
@@ -267,11 +290,11 @@ Outcome run_seed(std::uint64_t seed) {
   Cluster cluster{trouble.nodes, seed, trouble.faults, [&](paxos::Config& config) { trouble.adjust(config); }};
   Workload work{cluster};
   for (int step = 0; step < 300; ++step) {
-    cluster.run_for(cluster.random().between(1ms, trouble.is_hasty ? 20ms : 60ms));
+    trouble.pass(cluster, cluster.random().between(1ms, trouble.is_hasty ? 20ms : 60ms));
     for (std::uint64_t i = cluster.random().below(4); i > 0; --i) work.write_somewhere();
     if (cluster.random().chance(50)) work.act_as_client();
     if (cluster.random().chance(30)) work.read_somewhere();
-    trouble.strike(cluster);
+    trouble.strike(cluster, work);
   }
   cluster.heal();
   require_progress(cluster, work);

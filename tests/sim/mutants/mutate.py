@@ -87,8 +87,8 @@ EDITS = [
     ("role/acceptor.hpp", "for (const AcceptedValue& accepted : recovered.accepted)\n",
      "if (!MUTANT(accepts-forgotten-at-restart)) for (const AcceptedValue& accepted : recovered.accepted)\n"),
     # Ballots.
-    ("role/proposer.hpp", "net_.send_after(after, acceptor, Prepare{ballot_, first_slot});",
-     "net_.send_after(MUTANT(prepare-before-the-claim) ? WriteTicket{} : after, acceptor, Prepare{ballot_, first_slot});"),
+    ("role/proposer.hpp", "    claimed_ = after;\n",
+     "    claimed_ = MUTANT(prepare-before-the-claim) ? WriteTicket{} : after;\n"),
     ("role/acceptor.hpp", "    raise_promise(ballot);\n    return promise_write_;",
      """    if (MUTANT(no-claim-written)) {
       promised_ = ballot;
