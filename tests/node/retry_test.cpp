@@ -82,7 +82,7 @@ TEST_CASE("a command that left, and got no answer, is unknown; its retry runs it
     nodes[0]->propose("first", ec);
     return !ec;
   }));
-  for (const std::uint64_t other : {2, 3}) network->cut(NodeId{other}, NodeId{1});
+  for (const NodeId other : {NodeId{2}, NodeId{3}}) network->cut(other, NodeId{1});
   std::error_code ec;
   nodes[0]->propose(id_of("a", 1), "left", ec);
   CHECK(ec == Errc::timed_out);
