@@ -60,8 +60,6 @@ EDITS = [
     raise_promise(prepare.ballot);
     if (MUTANT(promise-not-gated) || (MUTANT(repeated-promise-not-gated) && !is_new))
       return net_.send_after(WriteTicket{}, from, promise_from(prepare.ballot, prepare.first_slot));
-    if (MUTANT(promise-waits-for-promise-only))
-      return net_.send_after(promise_write_, from, promise_from(prepare.ballot, prepare.first_slot));
 """),
     ("role/acceptor.hpp", "invariant 1. The first one stands.\n    }\n",
      """invariant 1. The first one stands.
