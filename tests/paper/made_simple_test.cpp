@@ -331,7 +331,7 @@ TEST_CASE("A gap of alpha - 1 slots holds the learner back, and is closed", "[pa
   CHECK(learner.learn(s(4), v("four")));
   deliver();
   CHECK(applied.empty());
-  for (const std::uint64_t slot : {3, 1, 2}) {
+  for (const std::uint64_t slot : {3UL, 1UL, 2UL}) {
     CHECK(learner.learn(s(slot), Value{}));
     deliver();
   }
