@@ -39,7 +39,7 @@ namespace paxos {
 /// Whoever runs it hands over messages (on_message), finished flushes (on_flushed) and the time (on_tick), and calls
 /// end_turn() after each bunch of those: only then are commands proposed. Messages leave through Net, writes through
 /// Store; when wants_flush() says so, Store::flush() is due. Not thread-safe: one caller at a time. After it threw
-/// InvariantViolation it must not be called again.
+/// InvariantViolation only stop(), status() and the take_ calls may follow.
 template <StateMachine Machine, Transport Net, Storage Store, Observer Obs = NullObserver>
 class Replica {
  public:

@@ -24,11 +24,11 @@ Outcome meaning_of(Errc code) {
     case Errc::storage_full:
     case Errc::undecodable:
     case Errc::would_deadlock:
-    case Errc::in_flight_limit:
     case Errc::read_timed_out: return Outcome::not_applied;
     case Errc::storage_failed:
     case Errc::session_expired:
     case Errc::sequence_settled:
+    case Errc::in_flight_limit:
     case Errc::timed_out:
     case Errc::interrupted: return Outcome::unknown;
   }
