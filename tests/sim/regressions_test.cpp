@@ -106,6 +106,26 @@ TEST_CASE("A leader that was told of chosen slots which nobody can give it any m
   CHECK(rig.timeline(second()).count("precious") == 1);
 }
 
+// Node 1 reaches 2 and 3 only, and 2 cannot write: all three answer heartbeats, and nothing is chosen. 3, 4 and 5
+// could.
+TEST_CASE("A leader whose quorum hears it but cannot write makes way for one that has a quorum which can", "[sim]") {
+  SimRig rig{5, 2, [](Config& config) { config.members[0].priority = 1; }};
+  auto& cluster = rig.cluster;
+  (void)rig.elect();
+  REQUIRE(cluster.run_until([&] { return cluster.leader() == NodeId{1}; }, 30s));
+  for (const NodeId far : {NodeId{4}, NodeId{5}}) {
+    cluster.cut(NodeId{1}, far);
+    cluster.cut(far, NodeId{1});
+  }
+  cluster.stall_disk(NodeId{2});
+  bool is_applied = false;
+  const std::function<void()> ask = [&] {
+    cluster.submit(NodeId{3}, "through", [&](const Answer& answer) { answer.error ? ask() : void(is_applied = true); });
+  };
+  ask();
+  CHECK(cluster.run_until([&] { return is_applied; }, 60s));
+}
+
 TEST_CASE("Phase 1 may take longer than an election timeout, as long as the parts of the promises come", "[sim]") {
   sim::Faults far;
   far.latency_min = 5ms;
