@@ -153,16 +153,30 @@ class ClientCore final : public ConnectionOwner, public std::enable_shared_from_
       requests.swap(inbox_);
     }
     for (Request& request : requests) {
-      if (is_stopped_) {
-        request.on_answer(make_error_code(Errc::stopped), Bytes{});
-      } else if (pending_.size() >= config_.pending_max ||
-                 bytes_ + request.payload.size() > config_.pending_bytes_max) {
-        request.on_answer(make_error_code(Errc::overloaded), Bytes{});
+      if (const auto refused = refusal_of(request)) {
+        answer(request.on_answer, make_error_code(*refused), Bytes{});
       } else {
         take_on(request);
       }
     }
     flush();
+  }
+
+  [[nodiscard]] std::optional<Errc> refusal_of(const Request& request) const {
+    if (is_stopped_) return Errc::stopped;
+    if (request.payload.size() > config_.command_bytes_max) return Errc::too_large;
+    if (span() >= config_.pending_max || bytes_ + request.payload.size() > config_.pending_bytes_max)
+      return Errc::overloaded;
+    return std::nullopt;
+  }
+
+  /// What a handler throws is lost: nobody is there to catch it, and the other commands must not suffer for it.
+  static void answer(OnAnswer& on_answer, std::error_code error, const Bytes& result) {
+    try {
+      on_answer(error, result);
+    } catch (...) {
+      return;
+    }
   }
 
   /// Sequences from the oldest that waits on. The nodes remember that many answers of a session, not more.
@@ -263,11 +277,7 @@ class ClientCore final : public ConnectionOwner, public std::enable_shared_from_
     bytes_ -= entry->second.command.payload.size();
     OnAnswer on_answer = std::move(entry->second.on_answer);
     pending_.erase(entry);
-    try {
-      on_answer(error ? make_error_code(*error) : std::error_code{}, result);
-    } catch (...) {
-      // Nobody is there to catch it, and the other commands must not suffer for it.
-    }
+    answer(on_answer, error ? make_error_code(*error) : std::error_code{}, result);
   }
 
   void disconnect() {
