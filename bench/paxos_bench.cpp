@@ -235,7 +235,7 @@ paxos::Config config_of(std::uint64_t id, const std::vector<std::string>& addres
 void bench_leader(const Options& options, const std::filesystem::path& root) {
   const auto addresses = free_addresses(3);
   Nodes others;
-  for (const std::uint64_t id : {2, 3}) others.start(config_of(id, addresses, root));
+  for (const std::uint64_t id : {2U, 3U}) others.start(config_of(id, addresses, root));
   paxos::Node<Sink> node{config_of(1, addresses, root)};
   const auto deadline = Clock::now() + 20s;
   while (node.status().standing != paxos::Standing::leader) {
@@ -249,7 +249,7 @@ void bench_leader(const Options& options, const std::filesystem::path& root) {
 void bench_client(const Options& options, const std::filesystem::path& root) {
   const auto addresses = free_addresses(3);
   Nodes nodes;
-  for (const std::uint64_t id : {1, 2, 3}) nodes.start(config_of(id, addresses, root));
+  for (const std::uint64_t id : {1U, 2U, 3U}) nodes.start(config_of(id, addresses, root));
   paxos::Client<Sink> client{{.addresses = {addresses[0]}}};
   run("remote client", client, options);
 }

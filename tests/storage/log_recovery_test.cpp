@@ -110,7 +110,7 @@ Range difference(const std::string& before, const std::string& after) {
 }  // namespace
 
 TEST_CASE("a last flush cut at any byte leaves what was durable before it, and whole records of it", "[recovery]") {
-  for (const std::size_t value_bytes : {5, 40, 700}) {
+  for (const std::size_t value_bytes : {5U, 40U, 700U}) {
     Scene scene{{2, 3}, value_bytes};
     const Range last = difference(scene.before().at(first_segment), scene.after().at(first_segment));
     const std::size_t last_flush = last.begin / 32 * 32;
