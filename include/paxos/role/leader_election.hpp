@@ -109,7 +109,6 @@ class LeaderElection {
     standing_ = Standing::leader;
     leader_ = config_.id;
     leader_ballot_ = ballot;
-    leading_since_ = now;
     is_handing_over_ = false;
     hand_over_after_ = now + config_.election_timeout;
     std::ranges::fill(peers_, Peer{now, 0, Slot{}});
@@ -286,7 +285,6 @@ class LeaderElection {
   Votes supporters_;
 
   // Leader.
-  Time leading_since_;
   Time next_heartbeat_;
   std::uint64_t round_ = 0;  ///< rises for the life of the node
   bool is_round_wanted_ = false;
