@@ -291,13 +291,59 @@ TEST_CASE("Long histories: every state once, and one wrong answer is found", "[l
 }
 
 TEST_CASE("A known order is held against the clock", "[linearizability]") {
-  using sim::against_real_time;
-  std::vector<sim::Interval> order{{at(1), at(4)}, {at(3), at(9)}, {at(2), at(3)}, {at(8), at(9)}};
-  CHECK_FALSE(against_real_time(order));
-  order.push_back({at(5), at(7)});
-  CHECK(against_real_time(order) == std::pair<std::size_t, std::size_t>{3, 4});
+  using sim::misplaced;
+  using Pair = std::pair<std::size_t, std::size_t>;
+  std::vector<sim::PlacedOperation> order{
+      {at(1), at(4), 1, 1}, {at(3), at(9), 3, 3}, {at(2), at(3), 5, 5}, {at(8), at(9), 7, 7}};
+  CHECK_FALSE(misplaced(order));
+  order.push_back({at(5), at(7), 9, 9});
+  CHECK(misplaced(order) == Pair{4, 3});
   order.back().returned = at(8);
-  CHECK_FALSE(against_real_time(order));
-  order.push_back({at(1), Time::max()});
-  CHECK_FALSE(against_real_time(order));
+  CHECK_FALSE(misplaced(order));
+  order.push_back({at(1), Time::max(), 11, 11});
+  CHECK_FALSE(misplaced(order));
+  // A reader between bounds: not before what it must have seen, nor after what it did not.
+  order.push_back({at(10), at(11), 0, 9});
+  CHECK_FALSE(misplaced(order));
+  order.back().last_place = 8;
+  CHECK(misplaced(order) == Pair{4, 6});
+  order.back() = {at(10), at(11), 10, 12};
+  order.push_back({at(12), at(13), 0, 9});
+  CHECK(misplaced(order) == Pair{6, 7});
+  // It stands as early as it may, so that it puts no other one out of place without need.
+  order.back().last_place = 10;
+  CHECK_FALSE(misplaced(order));
+}
+
+TEST_CASE("A known order is judged as by trying all places", "[linearizability][twin]") {
+  std::mt19937_64 random{11};
+  std::size_t wrong = 0;
+  for (int round = 0; round < 40'000; ++round) {
+    std::vector<sim::PlacedOperation> operations(2 + random() % 4);
+    for (auto& each : operations) {
+      each.invoked = at(static_cast<std::int64_t>(random() % 10));
+      each.returned = each.invoked + std::chrono::nanoseconds{random() % 4};
+      each.first_place = random() % 4;
+      each.last_place = each.first_place + random() % 2;
+    }
+    const auto has_places = [&] {
+      for (std::uint64_t bits = 0; bits < std::uint64_t{1} << operations.size(); ++bits) {
+        const auto place = [&](std::size_t i) {
+          return (bits >> i & 1) != 0 ? operations[i].last_place : operations[i].first_place;
+        };
+        bool is_right = true;
+        for (std::size_t i = 0; i < operations.size(); ++i)
+          for (std::size_t j = 0; j < operations.size(); ++j)
+            is_right = is_right && !(operations[i].returned < operations[j].invoked && place(i) > place(j));
+        if (is_right) return true;
+      }
+      return false;
+    };
+    const bool truth = has_places();
+    CAPTURE(round);
+    REQUIRE(sim::misplaced(operations).has_value() == !truth);
+    wrong += truth ? 0 : 1;
+  }
+  CHECK(wrong > 5'000);
+  CHECK(wrong < 35'000);
 }
