@@ -114,7 +114,10 @@ TEST_CASE("a last flush cut at any byte leaves what was durable before it, and w
     Scene scene{{2, 3}, value_bytes};
     const Range last = difference(scene.before().at(first_segment), scene.after().at(first_segment));
     const std::size_t last_flush = last.begin / 32 * 32;
-    REQUIRE(last.end == last_flush + 3 * detail::frame_bytes(12 + value_bytes));
+    std::vector<std::size_t> frames{last_flush};
+    for (int i = 0; i < 3; ++i) frames.push_back(frames.back() + detail::frame_bytes(12 + value_bytes, frames.back()));
+    REQUIRE(last.end == frames.back());
+    frames.pop_back();
     for (std::size_t cut = last.begin; cut <= last.end; ++cut) {
       CAPTURE(value_bytes, cut);
       Image image = scene.after();
@@ -123,9 +126,8 @@ TEST_CASE("a last flush cut at any byte leaves what was durable before it, and w
       const auto outcome = scene.open(image);
       REQUIRE(outcome.refusal.empty());
       // A record counts once its payload is there: a slot, a length and the value, behind the frame's 32 bytes.
-      const std::size_t payload = 32 + 12 + value_bytes;
       std::uint64_t whole = scene.durable_slots();
-      for (std::size_t at = last_flush; at + payload <= cut; at += detail::frame_bytes(12 + value_bytes)) ++whole;
+      for (const std::size_t at : frames) whole += at + 32 + detail::spread_bytes(12 + value_bytes, at + 32) <= cut;
       REQUIRE(outcome.slots == whole);
 
       log.resize(cut);

@@ -91,6 +91,22 @@ TEST_CASE("a frame is believed at its own place only", "[segment]") {
   CHECK_FALSE(detail::parse_frame(frame, 8192, 78, 8192).header_valid);
 }
 
+TEST_CASE("the last byte of every sector that a frame goes through is 0x5A, and its record is whole", "[segment]") {
+  for (std::uint64_t offset = 4096; offset < 4096 + 512; offset += 32) {
+    for (const std::size_t bytes : {0U, 1U, 400U, 466U, 467U, 468U, 499U, 500U, 510U, 511U, 512U, 978U, 1022U, 5000U}) {
+      CAPTURE(offset, bytes);
+      const Record record = learn(3, std::string(bytes, '\0'));
+      const Buffer frame = sealed(offset, 1, record);
+      REQUIRE(frame.size() == detail::frame_bytes(detail::encoded_bytes(record), offset));
+      for (std::size_t at = 0; at < frame.size(); ++at)
+        if ((offset + at) % 512 == 511) REQUIRE(frame[at] == std::byte{0x5A});
+      const auto parsed = detail::parse_frame(frame, offset, 1, offset);
+      REQUIRE(parsed.valid);
+      REQUIRE(detail::decode_record(4, parsed.payload()) == record);
+    }
+  }
+}
+
 TEST_CASE("a frame that claims more than there is, is not read", "[segment]") {
   Buffer frame = sealed(4096, 1, learn(3, noise(100, 1)));
   const auto claim = [&](std::uint32_t bytes) {
@@ -108,7 +124,8 @@ TEST_CASE("a frame that claims more than there is, is not read", "[segment]") {
 
 TEST_CASE("a payload of an unknown kind, or with bytes left over, is no record", "[segment]") {
   const Buffer frame = sealed(4096, 1, promise(3));
-  const auto payload = detail::parse_frame(frame, 4096, 1, 4096).payload;
+  const auto parsed = detail::parse_frame(frame, 4096, 1, 4096);
+  const auto payload = parsed.payload();
   CHECK(detail::decode_record(1, payload) == promise(3));
   CHECK_FALSE(detail::decode_record(0, payload));
   CHECK_FALSE(detail::decode_record(3, payload));

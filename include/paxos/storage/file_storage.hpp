@@ -214,10 +214,11 @@ class BasicFileStorage {
   /// Where a record goes is settled when it is appended, so that a flush which must be tried again writes the same
   /// bytes to the same places. Every segment keeps room for its end.
   void make_room(std::size_t payload_bytes) {
-    const std::uint64_t needed = detail::frame_bytes(payload_bytes) + log_frame_header_bytes;
+    const std::uint64_t needed = detail::frame_bytes(payload_bytes, offset_) + log_frame_header_bytes;
     if (offset_ + needed <= layout_.size) return;
     put_frame(LogFrameKind::end, nullptr, 0);
-    const std::uint64_t whole = (segment_header_bytes + needed + 4095) / 4096 * 4096;
+    const std::uint64_t frame = detail::frame_bytes(payload_bytes, segment_header_bytes);
+    const std::uint64_t whole = (segment_header_bytes + frame + log_frame_header_bytes + 4095) / 4096 * 4096;
     layout_ = header_after(layout_.number, std::max(next_size(layout_.size), whole));
     seeds_.push_back(layout_seed());
     offset_ = segment_header_bytes;
@@ -237,7 +238,7 @@ class BasicFileStorage {
     const std::size_t before = out.size();
     detail::append_frame(out, header, record, offset_, seeds_.back());
     const std::size_t frame = out.size() - before;
-    ensure(frame == detail::frame_bytes(payload_bytes), "FileStorage: a record's size was foretold wrongly");
+    ensure(frame == detail::frame_bytes(payload_bytes, offset_), "FileStorage: a record's size was foretold wrongly");
     offset_ += frame;
     pending_.bytes += frame;
     backlog_.fetch_add(frame, std::memory_order_relaxed);
@@ -298,13 +299,13 @@ class BasicFileStorage {
   [[nodiscard]] std::optional<Value> read_from_disk(const detail::FrameLocation& location, std::uint32_t seed) {
     typename detail::SegmentFiles<Files>::Handle file;
     if (segments_.open(location.segment, file)) return std::nullopt;
-    Buffer bytes(detail::frame_bytes(location.payload_bytes));
+    Buffer bytes(detail::frame_bytes(location.payload_bytes, location.offset));
     if (const IoResult read = detail::read_fully(files_, *file, bytes, location.offset);
         read.error || read.bytes < bytes.size())
       return std::nullopt;
     const auto frame = detail::parse_frame(bytes, location.offset, seed, location.offset);
     if (!frame.valid) return std::nullopt;
-    return value_in(frame.header.kind, frame.payload);
+    return value_in(frame.header.kind, frame.payload());
   }
 
   static constexpr std::size_t first_segment_bytes = std::size_t{1} << 20;

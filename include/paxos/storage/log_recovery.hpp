@@ -147,7 +147,7 @@ class LogRecovery {
         return false;
       }
       take(number, offset, frame);
-      offset += frame_bytes(frame.header.payload_bytes);
+      offset += frame_bytes(frame.header.payload_bytes, offset);
       if (frame.header.kind == static_cast<std::uint8_t>(LogFrameKind::end)) break;
     }
     if (number == log_.segments.size())
@@ -168,7 +168,7 @@ class LogRecovery {
     ++log_.next_sequence;
     log_.needs_mark = header.kind != static_cast<std::uint8_t>(LogFrameKind::mark);
     if (header.kind >= 0x80 && header.kind <= 0x81) return;
-    const auto record = decode_record(header.kind, frame.payload);
+    const auto record = decode_record(header.kind, frame.payload());
     if (!record)
       refuse(number, offset,
              "record " + std::to_string(header.sequence) + " is whole but of no known kind (" +
@@ -194,7 +194,7 @@ class LogRecovery {
       behind.proof = std::max(behind.proof, frame.header.flush_first);
       if (!frame.valid || frame.header.sequence <= log_.next_sequence) continue;
       behind.next_readable = std::min(behind.next_readable, frame.header.sequence);
-      const auto record = decode_record(frame.header.kind, frame.payload);
+      const auto record = decode_record(frame.header.kind, frame.payload());
       if (!record) continue;
       if (const auto* accept = std::get_if<AcceptRecord>(&*record))
         behind.highest_slot = std::max(behind.highest_slot, accept->slot);

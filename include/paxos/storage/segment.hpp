@@ -44,6 +44,10 @@ namespace paxos {
 //   32             the payload: the record, encoded; then, if there is one, zeros and a last byte 0x5A up to the next
 //                  multiple of 32
 //
+// The last byte of every sector of 512 bytes that a frame goes through is 0x5A and no part of the payload, which goes
+// on behind it. So each sector's share of a frame ends with a byte that is not zero, and a sector that a power cut lost
+// or tore ends with a zero that no single flipped bit can make.
+//
 // A flush begins only once the one before it is durable. So a frame with flush_first f proves that every frame below f
 // was durable, and an unreadable one among them is damage. What is unreadable and not below any such f may be the
 // remains of the last flush, which a power cut left unfinished; log_recovery.hpp tells the two apart.
@@ -100,9 +104,52 @@ namespace detail {
 inline constexpr std::array<char, 8> segment_magic{'P', 'A', 'X', 'O', 'S', 'L', 'O', 'G'};
 inline constexpr std::byte frame_last_byte{0x5A};
 
-[[nodiscard]] constexpr std::size_t frame_bytes(std::size_t payload_bytes) {
+inline constexpr std::size_t sector_bytes = 512;
+
+/// How much room a payload takes whose first byte stands at `first`, the ends of sectors on its way included.
+[[nodiscard]] constexpr std::size_t spread_bytes(std::size_t payload_bytes, std::uint64_t first) {
+  if (payload_bytes == 0) return 0;
+  const auto begin = static_cast<std::size_t>(first % sector_bytes);
+  const std::size_t last = begin + payload_bytes - 1;
+  return last + last / (sector_bytes - 1) + 1 - begin;
+}
+
+/// The size of the frame at `offset`.
+[[nodiscard]] constexpr std::size_t frame_bytes(std::size_t payload_bytes, std::uint64_t offset) {
   if (payload_bytes == 0) return log_frame_header_bytes;
-  return log_frame_header_bytes + (payload_bytes + 1 + 31) / 32 * 32;
+  return log_frame_header_bytes + (spread_bytes(payload_bytes, offset + log_frame_header_bytes) + 1 + 31) / 32 * 32;
+}
+
+/// Calls piece(from, to, bytes) for each part of a payload between two ends of sectors: it is at `from` in the payload
+/// and at `to` behind the payload's first byte, which stands at `first`. The last part comes first.
+template <class Piece>
+void for_each_piece(std::size_t payload_bytes, std::uint64_t first, Piece&& piece) {
+  constexpr std::size_t room = sector_bytes - 1;
+  const auto begin = static_cast<std::size_t>(first % sector_bytes);
+  for (std::size_t end = begin + payload_bytes; end > begin;) {
+    const std::size_t from = std::max(begin, (end - 1) / room * room);
+    piece(from - begin, from + from / room - begin, end - from);
+    end = from;
+  }
+}
+
+/// Makes the payload that `out` ends with, from `begin` on, one that goes round the ends of sectors.
+inline void spread(Buffer& out, std::size_t begin, std::uint64_t first) {
+  const std::size_t payload_bytes = out.size() - begin;
+  out.resize(begin + spread_bytes(payload_bytes, first));
+  for_each_piece(payload_bytes, first, [&](std::size_t from, std::size_t to, std::size_t bytes) {
+    std::memmove(out.data() + begin + to, out.data() + begin + from, bytes);
+    if (from > 0) out[begin + to - 1] = std::byte{0x5A};
+  });
+}
+
+[[nodiscard]] inline Buffer gathered(std::span<const std::byte> spread, std::size_t payload_bytes,
+                                     std::uint64_t first) {
+  Buffer payload(payload_bytes);
+  for_each_piece(payload_bytes, first, [&](std::size_t from, std::size_t to, std::size_t bytes) {
+    std::memcpy(payload.data() + from, spread.data() + to, bytes);
+  });
+  return payload;
 }
 
 [[nodiscard]] inline std::string segment_name(std::uint64_t number) {
@@ -156,7 +203,8 @@ inline void seal_frame(Buffer& out, std::size_t begin, LogFrameHeader header, st
   const std::size_t payload_bytes = out.size() - begin - log_frame_header_bytes;
   header.payload_bytes = static_cast<std::uint32_t>(payload_bytes);
   header.payload_crc = crc32c(std::span{out}.subspan(begin + log_frame_header_bytes), seed);
-  out.resize(begin + frame_bytes(payload_bytes));
+  spread(out, begin + log_frame_header_bytes, offset + log_frame_header_bytes);
+  out.resize(begin + frame_bytes(payload_bytes, offset));
   out.back() = frame_last_byte;
   const auto place = std::span{out}.subspan(begin, log_frame_header_bytes);
   const auto put = [&](std::size_t at, auto value) {
@@ -184,9 +232,12 @@ inline void append_frame(Buffer& out, const LogFrameHeader& header, const Record
 /// What stands at an offset of a segment.
 struct ParsedFrame {
   LogFrameHeader header;
-  std::span<const std::byte> payload;
+  std::span<const std::byte> in_place;  ///< the payload, when no sector ends in it
+  Buffer gathered;                      ///< else
   bool header_valid = false;
   bool valid = false;  ///< payload included
+
+  [[nodiscard]] std::span<const std::byte> payload() const { return gathered.empty() ? in_place : gathered; }
 };
 
 /// `segment` begins at offset `base` of its file.
@@ -199,12 +250,14 @@ struct ParsedFrame {
   if (rest[log_frame_header_bytes - 1] != frame_last_byte) return frame;
   static_cast<void>(decode(rest.first(log_frame_header_bytes), frame.header));
   const std::size_t payload_bytes = frame.header.payload_bytes;
-  if (frame.header.zero != 0 || payload_bytes > record_bytes_max || frame_bytes(payload_bytes) > rest.size() ||
+  if (frame.header.zero != 0 || payload_bytes > record_bytes_max || frame_bytes(payload_bytes, offset) > rest.size() ||
       frame.header.header_crc != frame_header_crc(rest, offset, seed))
     return frame;
   frame.header_valid = true;
-  frame.payload = rest.subspan(log_frame_header_bytes, payload_bytes);
-  frame.valid = crc32c(frame.payload, seed) == frame.header.payload_crc;
+  const std::uint64_t first = offset + log_frame_header_bytes;
+  frame.in_place = rest.subspan(log_frame_header_bytes, spread_bytes(payload_bytes, first));
+  if (frame.in_place.size() > payload_bytes) frame.gathered = gathered(frame.in_place, payload_bytes, first);
+  frame.valid = crc32c(frame.payload(), seed) == frame.header.payload_crc;
   return frame;
 }
 
@@ -223,23 +276,19 @@ struct ParsedFrame {
   return std::ranges::all_of(bytes, [](std::byte byte) { return byte == std::byte{0}; });
 }
 
-/// Could an unfinished write have left this, where a frame should begin? A sector of 512 bytes holds what was written,
-/// or what was there before (zeros), or some first bytes of the one and then the other. A flipped bit is none of these.
+/// Could an unfinished write have left this, where a frame should begin? A sector holds what was written, or what was
+/// there before (zeros), or some first bytes of the one and then the other. A flipped bit is none of these.
 [[nodiscard]] inline bool looks_torn(std::span<const std::byte> segment, std::size_t offset, const ParsedFrame& frame) {
-  constexpr std::size_t sector_bytes = 512;
   if (segment.size() - offset < log_frame_header_bytes) return false;
-  const auto to_sector_end = [&](std::size_t from) {
-    const std::size_t end = std::min(segment.size(), (from / sector_bytes + 1) * sector_bytes);
-    return segment.subspan(from, end - from);
-  };
-  if (!frame.header_valid) return all_zero(to_sector_end(offset + log_frame_header_bytes - 1));
-  const std::size_t end = offset + frame_bytes(frame.header.payload_bytes);
-  if (all_zero(to_sector_end(end - 1))) return true;
-  for (std::size_t at = offset + log_frame_header_bytes; at < end; at = (at / sector_bytes + 1) * sector_bytes) {
-    const auto part = to_sector_end(at);
-    if (all_zero(part.first(std::min(part.size(), end - at)))) return true;
+  const std::size_t header_end = offset + log_frame_header_bytes;
+  if (!frame.header_valid) {
+    const std::size_t sector_end = std::min(segment.size(), (offset / sector_bytes + 1) * sector_bytes);
+    return all_zero(segment.subspan(header_end - 1, sector_end - header_end + 1));
   }
-  return false;
+  const std::size_t end = offset + frame_bytes(frame.header.payload_bytes, offset);
+  for (std::size_t at = (header_end / sector_bytes + 1) * sector_bytes - 1; at < end; at += sector_bytes)
+    if (segment[at] == std::byte{0}) return true;
+  return segment[end - 1] == std::byte{0};
 }
 
 }  // namespace detail

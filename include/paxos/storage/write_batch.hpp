@@ -43,11 +43,12 @@ struct WriteBatch {
   }
 
   /// The payload of a frame that this batch holds; empty when it does not. A record's payload is never empty.
-  [[nodiscard]] std::span<const std::byte> payload_at(const FrameLocation& location) const {
+  [[nodiscard]] Buffer payload_at(const FrameLocation& location) const {
     const Chunk* chunk = chunk_of(location);
     if (chunk == nullptr) return {};
-    return std::span{chunk->bytes}.subspan(
-        static_cast<std::size_t>(location.offset - chunk->offset) + log_frame_header_bytes, location.payload_bytes);
+    const auto begin = static_cast<std::size_t>(location.offset - chunk->offset) + log_frame_header_bytes;
+    return gathered(std::span{chunk->bytes}.subspan(begin), location.payload_bytes,
+                    location.offset + log_frame_header_bytes);
   }
   [[nodiscard]] std::uint8_t kind_at(const FrameLocation& location) const {
     const Chunk* chunk = chunk_of(location);
