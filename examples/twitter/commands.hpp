@@ -144,7 +144,7 @@ namespace detail {
   const auto found = object.is_object() ? object.find(name) : object.end();
   if (!object.is_object() || found == object.end() || found->is_null()) return "-";
   if (found->is_string()) return shown(found->template get<std::string>(), indent);
-  return found->dump(-1, ' ', false, Json::error_handler_t::replace);
+  return shown(found->dump(-1, ' ', false, Json::error_handler_t::replace), indent);
 }
 
 [[nodiscard]] inline std::string tweet_lines(const Json& tweet, const Style& style) {

@@ -87,6 +87,13 @@ TEST_CASE("An answer that is no answer of ours is shown all the same", "[command
   }
 }
 
+TEST_CASE("A control character in a part of an answer that should be plain text is made visible too", "[commands]") {
+  const Json reply = Json::parse(
+      "{\"stat\":200,\"body\":[{\"author\":{\"x\":\"\xc2\x9b"
+      "31m\"}}]}");
+  CHECK_THAT(rendered("view", reply, plain), ContainsSubstring("\\u{9b}31m"));
+}
+
 TEST_CASE("Completion offers commands first, then the users that a command can name", "[commands]") {
   const std::set<std::string> users{"alice", "bob", "bea"};
   using Words = std::vector<std::string>;
