@@ -102,10 +102,35 @@ TEST_CASE("CatchUp: a peer that knows the slots but cannot read them is not aske
   rig.catch_up.on_progress(n3, s(5), rig.now);
   const NodeId first = rig.end_turn().at(0).first;
   rig.catch_up.on_reply(first, CatchUpReply{s(1), s(5), {}}, rig.now);
-  const NodeId second = rig.end_turn().at(0).first;
-  CHECK(second != first);
-  rig.catch_up.on_reply(second, CatchUpReply{s(1), s(5), {}}, rig.now);
   CHECK(rig.end_turn().empty());
+  rig.now += 2 * rig.config.retransmit_interval;
+  CHECK(rig.end_turn().at(0).first != first);
+}
+
+// Every request has an answer, and if every answer brought a request, a network that repeats messages would multiply
+// them without end.
+TEST_CASE("CatchUp: an answer that brings nothing, however often it comes, makes no new request", "[catch_up]") {
+  Rig rig;
+  rig.catch_up.on_progress(n2, s(5), rig.now);
+  const NodeId asked = rig.end_turn().at(0).first;
+  for (int copy = 0; copy < 3; ++copy) {
+    rig.catch_up.on_reply(asked, CatchUpReply{s(1), s(0), {}}, rig.now);
+    CHECK(rig.end_turn().empty());
+  }
+}
+
+// The peers that are ahead may be out of reach, and the one that could help unable to say so.
+TEST_CASE("CatchUp: after a request in vain it asks all others in turn, the leader and those that seem behind too",
+          "[catch_up]") {
+  Rig rig{5};
+  rig.catch_up.on_progress(n2, s(5), rig.now);
+  rig.catch_up.on_progress(n3, s(5), rig.now);
+  std::set<NodeId> asked;
+  for (int i = 0; i < 8; ++i) {
+    for (const auto& [peer, request] : rig.end_turn(NodeId{4})) asked.insert(peer);
+    rig.now += 2 * rig.config.retransmit_interval;
+  }
+  CHECK(asked == std::set<NodeId>{n2, n3, NodeId{4}, NodeId{5}});
 }
 
 TEST_CASE("CatchUp: a peer that lost knowledge in a crash is not asked for what it forgot", "[catch_up]") {

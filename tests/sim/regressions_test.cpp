@@ -11,6 +11,8 @@
 #include <cereal/types/string.hpp>
 #include <cereal/types/variant.hpp>
 
+#include <paxos/storage/memory_storage.hpp>
+
 #include "sim/rig.hpp"
 
 namespace {
@@ -40,7 +42,7 @@ Value batch_of(const std::string& entry, std::uint64_t session) {
 }
 
 TEST_CASE("A slow disk: no Prepare leaves before the candidate's own promise is durable", "[sim]") {
-  sim::Faults slow;
+  sim::Conditions slow;
   slow.flush_min = 250ms;
   slow.flush_max = 260ms;
   sim::Cluster<Timeline> cluster{3, 1, slow};
@@ -51,7 +53,7 @@ TEST_CASE("A slow disk: no Prepare leaves before the candidate's own promise is 
     if (prepare == nullptr) return;
     ++prepares;
     bool is_claimed = false;
-    for (const Record& record : cluster.disk(from).durable_records())
+    for (const Record& record : cluster.durable_records(from))
       is_claimed |= record == Record{PromiseRecord{prepare->ballot}};
     early += is_claimed ? 0 : 1;
   };
@@ -127,7 +129,7 @@ TEST_CASE("A leader whose quorum hears it but cannot write makes way for one tha
 }
 
 TEST_CASE("Phase 1 may take longer than an election timeout, as long as the parts of the promises come", "[sim]") {
-  sim::Faults far;
+  sim::Conditions far;
   far.latency_min = 5ms;
   far.latency_max = 6ms;
   far.flush_max = 1ms;

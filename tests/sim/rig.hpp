@@ -42,7 +42,7 @@ struct Timeline {
 struct SimRig {
   using Cluster = sim::Cluster<Timeline>;
   explicit SimRig(std::size_t nodes, std::uint64_t seed = 1, const std::function<void(Config&)>& adjust = {})
-      : cluster(nodes, seed, sim::Faults{}, adjust) {}
+      : cluster(nodes, seed, sim::Conditions{}, adjust) {}
 
   /// Waits for a leader that has opened its reign.
   NodeId elect(Duration limit = 5s) {

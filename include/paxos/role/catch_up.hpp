@@ -52,19 +52,21 @@ class CatchUp {
   void on_reply(NodeId from, const CatchUpReply& reply, Time now) {
     on_progress(from, reply.chosen_through, now);
     if (!asked_ || asked_->peer != from || asked_->first_slot != reply.first_slot) return;
-    // A peer that knows the slots but cannot read them is not asked again before the others were.
-    if (reply.values.empty()) {
-      const auto member = *membership_.index_of(from);
-      if (reply.chosen_through >= reply.first_slot) known_[member] = Slot{};
-    }
-    asked_.reset();
+    if (!reply.values.empty()) return asked_.reset();
+    // A peer that knows the slots but cannot read them is not asked again before the others were. An answer that brings
+    // nothing does not free the place for the next request: a network that repeats messages would multiply them.
+    if (reply.chosen_through >= reply.first_slot) known_[*membership_.index_of(from)] = Slot{};
   }
 
   /// Asks for what is missing above `chosen_through`. Never while `is_congested`: what arrives must be written.
   void end_turn(Slot chosen_through, NodeId leader, bool is_congested, Time now) {
-    if (asked_ && (now >= asked_->deadline || asked_->first_slot <= chosen_through)) asked_.reset();
+    const bool was_in_vain = asked_ && now >= asked_->deadline && asked_->first_slot > chosen_through;
+    if (was_in_vain || (asked_ && asked_->first_slot <= chosen_through)) asked_.reset();
     if (asked_ || is_congested || membership_.size() == 1) return;
-    if (const auto peer = choose_peer(chosen_through, leader)) {
+    if (was_in_vain) {
+      // Who is ahead may be out of reach, and who can be reached may be unable to say how far it is.
+      ask(next_peer(), chosen_through, now);
+    } else if (const auto peer = choose_peer(chosen_through, leader)) {
       ask(*peer, chosen_through, now);
     } else if (now - last_news_ >= 4 * config_.heartbeat_interval) {
       last_news_ = now;
@@ -72,11 +74,22 @@ class CatchUp {
     }
   }
 
+  /// See Replica::image.
+  template <class Archive>
+  void image(Archive& archive) {
+    archive(known_, asked_, turn_);
+  }
+
  private:
   struct Asked {
     NodeId peer;
     Slot first_slot;
     Time deadline;
+
+    template <class Archive>
+    void image(Archive& archive) {
+      archive(peer, first_slot);
+    }
   };
 
   void ask(NodeId peer, Slot chosen_through, Time now) {

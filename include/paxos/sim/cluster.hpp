@@ -1,6 +1,7 @@
 // Copyright (c) the paxos authors. MIT licence.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -8,7 +9,6 @@
 #include <memory>
 #include <optional>
 #include <queue>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,30 +17,21 @@
 #include <paxos/core/ensure.hpp>
 #include <paxos/core/random.hpp>
 #include <paxos/replica.hpp>
-#include <paxos/sim/ghost_votes.hpp>
-#include <paxos/storage/memory_storage.hpp>
+#include <paxos/sim/clock.hpp>
+#include <paxos/sim/disk.hpp>
+#include <paxos/sim/judge.hpp>
+#include <paxos/sim/logged_storage.hpp>
+#include <paxos/sim/network.hpp>
+#include <paxos/sim/trace.hpp>
+#include <paxos/storage/storage_error.hpp>
 
 namespace paxos::sim {
 
-/// How badly the network and the disks behave. Percentages of single messages.
-struct Faults {
-  unsigned loss_percent = 0;
-  unsigned duplicate_percent = 0;
-  Duration latency_min = std::chrono::microseconds{50};
-  Duration latency_max = std::chrono::microseconds{500};
-  /// A few messages take up to this long instead, and so are overtaken by others.
-  unsigned straggler_percent = 0;
-  Duration straggler_max = std::chrono::seconds{2};
-  Duration flush_min = std::chrono::microseconds{50};
-  Duration flush_max = std::chrono::milliseconds{3};
-};
-
-/// A whole cluster in one thread, on virtual time: the shipping Replica, a network that loses, repeats, delays and
-/// reorders, disks that forget what was not flushed, disks and whole nodes that stand still for a while, and crashes.
-/// Same seed, same run.
+/// A whole cluster in one thread, on virtual time: the shipping Replica on the shipping write-ahead log, and around
+/// them a simulated network, simulated disks, clocks that disagree, and crashes. Same seed, same run.
 ///
-/// After every step it checks: nothing is applied that a quorum did not durably vote for; replicas that applied the
-/// same slots have the same state; a command acknowledged is chosen. A breach throws InvariantViolation.
+/// After every step the judge looks on (judge.hpp), and what a node holds back for its disk must keep its bound. A
+/// breach throws InvariantViolation.
 template <StateMachine Machine>
 class Cluster {
  public:
@@ -49,39 +40,50 @@ class Cluster {
     NodeId self;
     void send(NodeId to, Message message) { cluster->transmit(self, to, std::move(message)); }
   };
-  using ReplicaType = Replica<Machine, Network, MemoryStorage>;
+  using ReplicaType = Replica<Machine, Network, LoggedStorage>;
   /// Tells what became of a command or a read.
   using OnAnswer = std::function<void(const Answer&)>;
   using OnRead = std::function<void(const Machine*)>;
 
-  Cluster(std::size_t nodes, std::uint64_t seed, Faults faults = {}, std::function<void(Config&)> adjust = {})
-      : faults_(faults), random_(seed), ghosts_(Membership{members(nodes)}) {
+  explicit Cluster(std::size_t nodes, std::uint64_t seed, Conditions conditions = {},
+                   const std::function<void(Config&)>& adjust = {}, std::size_t trace_lines = 0)
+      : conditions_(conditions), random_(seed), links_(seed), trace_(trace_lines) {
     for (const Member& member : members(nodes)) {
-      auto node = std::make_unique<SimNode>();
-      node->config = Config{.id = member.id, .members = members(nodes), .data_dir = "simulated"};
-      if (adjust) adjust(node->config);
+      Config config{.id = member.id, .members = members(nodes), .data_dir = std::string{DiskFiles::directory}};
+      if (adjust) adjust(config);
+      if (nodes_.empty()) judge_ = std::make_unique<Judge<Machine>>(Membership{config.members}, config);
+      auto node = std::make_unique<SimNode>(std::move(config), Random{seed ^ (member.id.value() << 48)}());
       node->network = Network{this, member.id};
       nodes_.emplace(member.id, std::move(node));
-      start(member.id);
     }
+    for (const NodeId id : ids()) start(id);
   }
   Cluster(const Cluster&) = delete;
   Cluster& operator=(const Cluster&) = delete;
 
+  // What there is to see.
+
   [[nodiscard]] Time now() const { return now_; }
   [[nodiscard]] Random& random() { return random_; }
-  [[nodiscard]] const GhostVotes& ghosts() const { return ghosts_; }
+  [[nodiscard]] Judge<Machine>& judge() { return *judge_; }
+  [[nodiscard]] const GhostVotes& ghosts() const { return judge_->ghosts(); }
+  [[nodiscard]] Trace& trace() { return trace_; }
   [[nodiscard]] std::vector<NodeId> ids() const {
     std::vector<NodeId> all;
     for (const auto& entry : nodes_) all.push_back(entry.first);
     return all;
   }
   [[nodiscard]] bool is_up(NodeId id) const { return nodes_.at(id)->replica != nullptr; }
+  [[nodiscard]] bool is_frozen(NodeId id) const { return nodes_.at(id)->is_frozen; }
   [[nodiscard]] ReplicaType& replica(NodeId id) { return *nodes_.at(id)->replica; }
-  [[nodiscard]] MemoryStorage& disk(NodeId id) { return nodes_.at(id)->disk; }
+  [[nodiscard]] Disk& disk(NodeId id) { return nodes_.at(id)->disk; }
+  [[nodiscard]] const Config& config(NodeId id) const { return nodes_.at(id)->config; }
+  /// What the node's disk confirmed, in all lives.
+  [[nodiscard]] const std::vector<Record>& durable_records(NodeId id) const { return nodes_.at(id)->durable; }
   /// Messages handed to the network so far, by kind.
   [[nodiscard]] std::map<std::string, std::uint64_t>& sent() { return sent_; }
   [[nodiscard]] std::uint64_t messages_lost() const { return lost_; }
+  [[nodiscard]] std::uint64_t steps() const { return order_; }
   /// Called for every message that a node sends, before the network has its way.
   std::function<void(NodeId from, NodeId to, const Message&)> on_send;
 
@@ -99,59 +101,128 @@ class Cluster {
     return best;
   }
 
-  /// Ends a node at once: memory, messages in its queues and unflushed writes are gone.
-  void crash(NodeId id) {
+  // Nodes.
+
+  /// Ends a node at once: memory, messages in its queues and what did not reach its disk are gone. `last_operation`:
+  /// the operation of its disk after which the power failed; by default any that is not over.
+  void crash(NodeId id, std::optional<std::uint64_t> last_operation = std::nullopt) {
     SimNode& node = *nodes_.at(id);
-    node.replica.reset();
-    node.disk.crash();
-    node.is_flushing = node.is_frozen = node.is_disk_stalled = false;
-    node.asleep.clear();
-    ++node.life;
-    for (auto& [request, on_answer] : std::exchange(node.waiting, {}))
-      on_answer(Answer{request, Errc::interrupted, {}});
-    for (auto& [read, on_read] : std::exchange(node.reading, {})) on_read(nullptr);
+    trace_.line(now_, [&] { return to_string(id) + " loses its power"; });
+    bury(node);
+    node.disk.crash(chance_of(node), last_operation);
+    mourn(node);
+  }
+  /// Ends the process only, as kill -9 does: what it wrote stays in the machine's cache.
+  void kill(NodeId id) {
+    SimNode& node = *nodes_.at(id);
+    trace_.line(now_, [&] { return to_string(id) + " is killed"; });
+    bury(node);
+    node.disk.kill(chance_of(node));
+    mourn(node);
   }
 
+  /// Starts a node that is down. A disk that cannot be read is an error of the library's unless somebody damaged it;
+  /// then the node stays down.
   void start(NodeId id) {
     SimNode& node = *nodes_.at(id);
-    const typename ReplicaType::Life life{random_(), SessionId{random_(), random_()}};
-    node.replica = std::make_unique<ReplicaType>(node.config, node.network, node.disk, node.observer, life, now_);
+    if (node.replica) return;
+    trace_.line(now_, [&] { return to_string(id) + " starts"; });
+    try {
+      node.store = std::make_unique<LoggedStorage>(node.config, storage_options, node.disk, node.random());
+      const typename ReplicaType::Life life{node.random(), SessionId{node.random(), node.random()}};
+      node.replica = std::make_unique<ReplicaType>(node.config, node.network, *node.store, node.observer, life,
+                                                   node.clock.read(now_));
+    } catch (const std::runtime_error& error) {
+      return on_refusal(id, node, error.what());
+    }
+    if (has_reached_its_end(node)) return crash(id, node.dies_after);
+    node.disk.settle();
+    if (!node.is_lost) judge_->ghosts().on_recovered(id, node.store->recovered());
     node.checked = Slot{};
-    schedule(node.config.heartbeat_interval / 4, [this, id, born = node.life] { tick(id, born); });
+    tick_later(id, node);
+  }
+  /// The node refused to start, or its disk was replaced: it will not come back as the voter that it was.
+  [[nodiscard]] bool is_lost(NodeId id) const { return nodes_.at(id)->is_lost; }
+  /// From now on the node's disk may be unreadable, and the node may refuse to start.
+  void mark_damaged(NodeId id) { nodes_.at(id)->is_damaged = true; }
+  [[nodiscard]] bool is_damaged(NodeId id) const { return nodes_.at(id)->is_damaged; }
+  /// Whether every other node has met it, and so would know another in its place for a stranger.
+  [[nodiscard]] bool is_known_to_all(NodeId id) const {
+    return std::ranges::all_of(
+        nodes_, [&](const auto& entry) { return entry.first == id || entry.second->known.contains(id); });
+  }
+  /// An empty disk stands in the place of the one that the node had; the node is down.
+  void replace_disk(NodeId id) {
+    SimNode& node = *nodes_.at(id);
+    node.disk.wipe();
+    node.is_damaged = node.is_lost = true;
+    judge_->ghosts().expel(id);
   }
 
+  /// The node stands still, as a stopped process or a paused machine does, until thaw(): what arrives waits.
+  void freeze(NodeId id) {
+    trace_.line(now_, [&] { return to_string(id) + " stands still"; });
+    nodes_.at(id)->is_frozen = true;
+  }
+  void thaw(NodeId id) {
+    SimNode& node = *nodes_.at(id);
+    if (node.is_frozen) trace_.line(now_, [&] { return to_string(id) + " goes on"; });
+    node.is_frozen = false;
+    for (auto& event : std::exchange(node.asleep, {})) schedule(Duration{}, std::move(event));
+  }
+  [[nodiscard]] Clock& clock(NodeId id) { return nodes_.at(id)->clock; }
+  /// No flush of the node ends until resume_disk(); the node itself goes on.
+  void stall_disk(NodeId id) { nodes_.at(id)->is_disk_stalled = true; }
+  void resume_disk(NodeId id) { nodes_.at(id)->is_disk_stalled = false; }
+
+  /// The node dies in this very step: what it sends from now on, and what it hands to its disk, reaches nobody.
+  /// For calls from on_send. `also_this`: the message at hand is lost too.
+  void die_now(NodeId id, bool also_this) {
+    nodes_.at(id)->is_doomed = true;
+    loses_this_ |= also_this;
+  }
+  /// The node dies right after that operation of its disk (see Disk::operations()), or at once if that is past.
+  void die_after_operation(NodeId id, std::uint64_t operation) { nodes_.at(id)->dies_after = operation; }
+  /// Called when a node died through die_now() or die_after_operation().
+  std::function<void(NodeId)> on_death;
+
+  // The network.
+
+  void set_conditions(const Conditions& conditions) { conditions_ = conditions; }
+  [[nodiscard]] const Conditions& conditions() const { return conditions_; }
+  [[nodiscard]] Links& links() { return links_; }
   /// Nothing gets from `from` to `to` any more; the other direction is another link.
-  void cut(NodeId from, NodeId to) { cut_.insert({from, to}); }
-  void mend(NodeId from, NodeId to) { cut_.erase({from, to}); }
+  void cut(NodeId from, NodeId to) { links_.cut(from, to); }
+  void mend(NodeId from, NodeId to) { links_.mend(from, to); }
   void isolate(NodeId id) {
     for (const NodeId other : ids()) {
       cut(id, other);
       cut(other, id);
     }
   }
-  /// The node stands still, as a stopped process or a paused machine does, until thaw(): what arrives waits.
-  void freeze(NodeId id) { nodes_.at(id)->is_frozen = true; }
-  void thaw(NodeId id) {
-    SimNode& node = *nodes_.at(id);
-    node.is_frozen = false;
-    for (auto& event : std::exchange(node.asleep, {})) schedule(Duration{}, std::move(event));
+  /// The connection between two nodes breaks and is made again; both are told.
+  void reset(NodeId a, NodeId b) {
+    links_.reset(a, b);
+    for (const auto& [one, other] : {std::pair{a, b}, {b, a}})
+      if (is_up(one) && !is_frozen(one)) replica(one).on_peer_down(other, own_time(one));
   }
-  [[nodiscard]] bool is_frozen(NodeId id) const { return nodes_.at(id)->is_frozen; }
-  /// No flush of the node ends until resume_disk(); the node itself goes on.
-  void stall_disk(NodeId id) { nodes_.at(id)->is_disk_stalled = true; }
-  void resume_disk(NodeId id) { nodes_.at(id)->is_disk_stalled = false; }
 
-  /// All links whole, the default faults (no loss, no repetition, little delay), and every node up and awake.
+  /// All links whole, the default conditions (no loss, no repetition, little delay), every node awake, and up if it
+  /// can.
   void heal() {
-    cut_.clear();
+    trace_.line(now_, [] { return "all is healed"; });
+    links_.mend_all();
+    conditions_ = Conditions{};
     for (const NodeId id : ids()) {
       thaw(id);
       resume_disk(id);
+      nodes_.at(id)->disk.heal();
+      nodes_.at(id)->dies_after.reset();
+      if (!is_up(id) && !is_lost(id)) start(id);
     }
-    faults_ = Faults{};
-    for (const NodeId id : ids())
-      if (!is_up(id)) start(id);
   }
+
+  // Users.
 
   /// Submits a command at a node that is up, under its own session or a given id.
   void submit(NodeId at, const typename Machine::Command& command, OnAnswer on_answer,
@@ -160,22 +231,29 @@ class Cluster {
     if (id)
       return submit_as(at, Command{*id, id->sequence, node.state().applied(), encoded(command)}, std::move(on_answer));
     RequestId used;
-    const auto refused = node.submit(encoded(command), now_, used);
+    const auto refused = node.submit(encoded(command), own_time(at), used);
+    judge_->on_submitted(used);
     await(at, used, refused, std::move(on_answer));
   }
   /// Submits a whole command: a client's, or its retry, which keeps what the first attempt was issued after.
   void submit_as(NodeId at, const Command& command, OnAnswer on_answer) {
-    await(at, command.id, replica(at).submit(command, now_), std::move(on_answer));
+    judge_->on_submitted(command.id);
+    await(at, command.id, replica(at).submit(command, own_time(at)), std::move(on_answer));
   }
 
   /// Reads at a node that is up; nullptr when no leader confirmed it.
   void read(NodeId at, OnRead on_read) {
     SimNode& node = *nodes_.at(at);
     const ReadId id = ++last_read_;
-    node.reading.emplace(id, std::move(on_read));
-    ensure(!node.replica->read(id, now_), "sim: a read was refused");
+    if (node.replica->read(id, own_time(at))) return on_read(nullptr);
+    node.reading.emplace(id, Reading{std::move(on_read), judge_->read_begins()});
     step(at);
   }
+
+  // Time.
+
+  /// Runs `what` after so much time.
+  void schedule(Duration after, std::function<void()> what) { events_.push({now_ + after, ++order_, std::move(what)}); }
 
   /// Handles events until `done` holds; false when virtual time runs out first.
   bool run_until(const std::function<bool()>& done, Duration limit) {
@@ -185,7 +263,10 @@ class Cluster {
         now_ = end;
         return done();
       }
-      advance();
+      const Event event = events_.top();
+      events_.pop();
+      now_ = event.at;
+      event.run();
     }
     return true;
   }
@@ -193,22 +274,38 @@ class Cluster {
     (void)run_until([] { return false; }, time);
   }
 
+  /// Small segments, so that a run crosses several.
+  static constexpr FileStorageOptions storage_options{.segment_bytes = std::size_t{16} << 10};
+
  private:
+  struct Reading {
+    OnRead on_read;
+    Position behind;
+  };
   struct SimNode {
+    SimNode(Config node_config, std::uint64_t seed) : config(std::move(node_config)), random(seed) {}
+
     Config config;
     Network network;
-    MemoryStorage disk;
     NullObserver observer;
+    Random random;  ///< its own stream: what happens to it does not depend on the others
+    Clock clock{std::chrono::hours{1}};
+    Disk disk;
+    std::unique_ptr<LoggedStorage> store;
     std::unique_ptr<ReplicaType> replica;
     std::uint64_t life = 0;
-    bool is_flushing = false;
     bool is_disk_stalled = false;
     bool is_frozen = false;
+    bool is_doomed = false;
+    bool is_damaged = false;
+    bool is_lost = false;
+    std::optional<std::uint64_t> dies_after;
     std::vector<std::function<void()>> asleep;  ///< what happened to it while it was frozen
-    std::size_t judged = 0;                     ///< durable records that the ghosts have seen
-    Slot checked;                               ///< applied slots that were checked
+    std::vector<Record> durable;
+    std::map<NodeId, std::uint64_t> known;  ///< incarnations of its peers
+    Slot checked;                           ///< applied slots that were checked
     std::multimap<RequestId, OnAnswer> waiting;
-    std::map<ReadId, OnRead> reading;
+    std::map<ReadId, Reading> reading;
   };
   struct Event {
     Time at;
@@ -225,64 +322,85 @@ class Cluster {
     return all;
   }
 
-  void schedule(Duration after, std::function<void()> run) { events_.push({now_ + after, ++order_, std::move(run)}); }
+  [[nodiscard]] Time own_time(NodeId id) const { return nodes_.at(id)->clock.read(now_); }
 
-  void advance() {
-    const Event event = events_.top();
-    events_.pop();
-    now_ = event.at;
-    event.run();
-  }
+  // Messages.
 
-  void transmit(NodeId from, NodeId to, Message message) {
+  void transmit(NodeId from, NodeId to, const Message& message) {
+    if (nodes_.at(from)->is_doomed) return;
     ++sent_[std::string{name_of(message)}];
+    loses_this_ = false;
     if (on_send) on_send(from, to, message);
-    const unsigned copies = random_.chance(faults_.duplicate_percent) ? 2 : 1;
-    for (unsigned copy = 0; copy < copies; ++copy) {
-      if (cut_.contains({from, to}) || random_.chance(faults_.loss_percent)) {
-        ++lost_;
-        continue;
-      }
-      const Duration latest = random_.chance(faults_.straggler_percent) ? faults_.straggler_max : faults_.latency_max;
-      schedule(random_.between(faults_.latency_min, latest), [this, from, to, message] { deliver(from, to, message); });
-    }
+    const std::uint64_t incarnation = nodes_.at(from)->store->incarnation();
+    auto copies = loses_this_ ? std::vector<Links::Copy>{} : links_.carry(from, to, message, conditions_);
+    trace_.message(now_, from, to, message, copies.empty() ? "lost" : "sent");
+    if (copies.empty()) ++lost_;
+    for (auto& copy : copies)
+      schedule(copy.delay, [this, from, to, incarnation, connection = links_.connection(from, to),
+                            message = std::move(copy.message)] {
+        if (links_.arrives(from, to, connection)) deliver(from, to, incarnation, message);
+      });
   }
 
-  void deliver(NodeId from, NodeId to, const Message& message) {
-    if (!is_up(to) || cut_.contains({from, to})) return;
-    if (is_frozen(to)) return sleep(to, [this, from, to, message] { deliver(from, to, message); });
-    replica(to).on_message(from, message, now_);
+  void deliver(NodeId from, NodeId to, std::uint64_t incarnation, const Message& message) {
+    if (!is_up(to)) return;
+    SimNode& node = *nodes_.at(to);
+    if (node.is_frozen)
+      return sleep(node, [this, from, to, incarnation, message] { deliver(from, to, incarnation, message); });
+    if (node.known.try_emplace(from, incarnation).first->second != incarnation) return;  // a stranger by that name
+    trace_.message(now_, from, to, message, "arrives");
+    node.replica->on_message(from, message, own_time(to));
     step(to);
   }
 
-  void sleep(NodeId id, std::function<void()> until_thawed) {
-    nodes_.at(id)->asleep.push_back(std::move(until_thawed));
+  static void sleep(SimNode& node, std::function<void()> until_thawed) {
+    node.asleep.push_back(std::move(until_thawed));
   }
 
   void await(NodeId at, const RequestId& id, std::optional<Errc> refused, OnAnswer on_answer) {
-    if (refused) return on_answer(Answer{id, *refused, {}});
+    if (refused) {
+      const Answer answer{id, *refused, {}};
+      judge_->on_answer(at, answer);
+      return on_answer(answer);
+    }
     nodes_.at(at)->waiting.emplace(id, std::move(on_answer));
     step(at);
+  }
+
+  // Turns of a node.
+
+  void tick_later(NodeId id, SimNode& node) {
+    schedule(node.clock.real(node.config.heartbeat_interval / 4), [this, id, born = node.life] { tick(id, born); });
   }
 
   void tick(NodeId id, std::uint64_t life) {
     SimNode& node = *nodes_.at(id);
     if (!node.replica || node.life != life) return;
-    if (node.is_frozen) return sleep(id, [this, id, life] { tick(id, life); });
-    node.replica->on_tick(now_);
-    schedule(node.config.heartbeat_interval / 4, [this, id, life] { tick(id, life); });
+    if (node.is_frozen) return sleep(node, [this, id, life] { tick(id, life); });
+    node.replica->on_tick(own_time(id));
+    tick_later(id, node);
     step(id);
   }
 
   /// The end of a node's turn: sends, flushes, answers, and is judged.
   void step(NodeId id) {
     SimNode& node = *nodes_.at(id);
-    node.replica->end_turn(now_);
-    if (node.replica->wants_flush() && !node.is_flushing) flush(id, node);
+    const std::uint64_t life = node.life;
+    node.replica->end_turn(own_time(id));
+    if (!node.is_doomed && node.replica->wants_flush() && !node.store->is_flushing()) begin_flush(id, node);
+    if (node.life != life) return;
     check(id, node);
+    if (!node.is_doomed) answer(id, node);
+    if (node.life != life || !node.replica) return;
+    if (node.is_doomed) return die(id, std::nullopt);
+    // A node that stopped itself is an ended process, and somebody starts it again.
+    if (!node.replica->status().failure.ok()) restart_later(id);
+  }
+
+  void answer(NodeId id, SimNode& node) {
+    const std::uint64_t life = node.life;
     for (const Answer& answer : node.replica->take_answers()) {
-      ensure(answer.error || ghosts_.is_chosen(answer.id),
-             [&] { return "node " + to_string(id) + " acknowledged a command that no quorum holds durably"; });
+      judge_->on_answer(id, answer);
       for (auto found = node.waiting.find(answer.id); found != node.waiting.end();
            found = node.waiting.find(answer.id)) {
         const OnAnswer on_answer = std::move(found->second);
@@ -290,60 +408,112 @@ class Cluster {
         on_answer(answer);
       }
     }
+    if (node.life != life) return;
     for (const ReadyRead& read : node.replica->take_reads()) {
       const auto found = node.reading.find(read.id);
-      const OnRead on_read = std::move(found->second);
+      if (found == node.reading.end()) continue;
+      const Reading asked = std::move(found->second);
       node.reading.erase(found);
-      on_read(read.is_confirmed ? &node.replica->state().machine() : nullptr);
+      if (read.is_confirmed) judge_->on_read(id, asked.behind, node.replica->state().applied());
+      asked.on_read(read.is_confirmed ? &node.replica->state().machine() : nullptr);
     }
   }
 
-  /// What was appended by now is durable when the flush ends, and nothing before that.
-  void flush(NodeId id, SimNode& node) {
-    node.is_flushing = true;
-    schedule(random_.between(faults_.flush_min, faults_.flush_max),
-             [this, id, through = node.disk.appended(), life = node.life] { finish_flush(id, through, life); });
+  static Choose chance_of(SimNode& node) {
+    return [&node](std::uint64_t bound) { return node.random.below(bound); };
+  }
+  static void bury(SimNode& node) {
+    node.replica.reset();
+    node.store.reset();
+    node.is_frozen = node.is_disk_stalled = node.is_doomed = false;
+    node.asleep.clear();
+    ++node.life;
+  }
+  static void mourn(SimNode& node) {
+    for (auto& [request, on_answer] : std::exchange(node.waiting, {}))
+      on_answer(Answer{request, Errc::interrupted, {}});
+    for (auto& [read, asked] : std::exchange(node.reading, {})) asked.on_read(nullptr);
   }
 
-  void finish_flush(NodeId id, WriteTicket through, std::uint64_t life) {
+  void die(NodeId id, std::optional<std::uint64_t> last_operation) {
+    nodes_.at(id)->dies_after.reset();
+    crash(id, last_operation);
+    if (on_death) on_death(id);
+  }
+  void restart_later(NodeId id) {
+    kill(id);
+    schedule(std::chrono::seconds{1}, [this, id] { start(id); });
+  }
+  [[nodiscard]] static bool has_reached_its_end(const SimNode& node) {
+    return node.dies_after && node.disk.operations() >= *node.dies_after;
+  }
+
+  void on_refusal(NodeId id, SimNode& node, const std::string& why) {
+    trace_.line(now_, [&] { return to_string(id) + " refuses to start: " + why; });
+    node.replica.reset();
+    node.store.reset();
+    if (has_reached_its_end(node)) return die(id, node.dies_after);
+    const bool is_transient = node.disk.is_full() || why.find("nput/output error") != std::string::npos;
+    node.disk.kill(chance_of(node));
+    if (node.is_damaged && !is_transient) {
+      node.is_lost = true;
+      return;
+    }
+    ensure(is_transient, [&] { return "node " + to_string(id) + " refuses a disk that nobody damaged: " + why; });
+    schedule(std::chrono::seconds{1}, [this, id] { start(id); });
+  }
+
+  // Disks.
+
+  void begin_flush(NodeId id, SimNode& node) {
+    node.store->begin_flush();
+    if (has_reached_its_end(node)) return die(id, node.dies_after);
+    schedule(node.random.between(conditions_.flush_min, conditions_.flush_max),
+             [this, id, life = node.life] { finish_flush(id, life); });
+  }
+
+  void finish_flush(NodeId id, std::uint64_t life) {
     SimNode& node = *nodes_.at(id);
     if (node.life != life) return;
-    if (node.is_frozen) return sleep(id, [this, id, through, life] { finish_flush(id, through, life); });
+    if (node.is_frozen) return sleep(node, [this, id, life] { finish_flush(id, life); });
     if (node.is_disk_stalled)
-      return schedule(node.config.heartbeat_interval, [this, id, through, life] { finish_flush(id, through, life); });
-    node.is_flushing = false;
-    const Status status = node.disk.flush_through(through);
-    for (const auto durable = node.disk.durable_records(); node.judged < durable.size(); ++node.judged)
-      ghosts_.on_durable(id, durable[node.judged]);
-    node.replica->on_flushed(status, now_);
+      return schedule(node.config.heartbeat_interval, [this, id, life] { finish_flush(id, life); });
+    const Status status = node.store->end_flush();
+    if (has_reached_its_end(node)) return die(id, node.dies_after);
+    for (Record& record : node.store->take_durable()) {
+      trace_.line(now_, [&] { return to_string(id) + " has durably  " + detail::describe(record); });
+      judge_->ghosts().on_durable(id, record);
+      node.durable.push_back(std::move(record));
+    }
+    node.replica->on_flushed(status, own_time(id));
     step(id);
   }
 
   void check(NodeId id, SimNode& node) {
+    const std::size_t bound = node.config.pending_bytes_max + node.config.frame_bytes_max();
+    ensure(node.store->backlog() <= bound, [&] { return "node " + to_string(id) + " keeps more than its bound"; });
     const Slot applied = node.replica->state().applied();
     if (node.checked == applied) return;
-    for (; node.checked < applied; node.checked = node.checked.next()) {
-      const auto value = node.disk.read(node.checked.next());
-      ensure(value.has_value(), "sim: an applied slot is not in the log");
-      ghosts_.check_learned(id, node.checked.next(), *value);
+    while (node.checked < applied) {
+      node.checked = node.checked.next();
+      const auto value = node.store->read(node.checked);
+      ensure(value || node.is_damaged || node.store->is_failing(), "sim: an applied slot is not in the log");
+      judge_->on_applied(id, node.checked, value);
     }
-    const std::uint64_t digest = node.replica->state().digest();
-    const auto [truth, is_first] = digests_.try_emplace(applied, digest);
-    ensure(is_first || truth->second == digest, [&] {
-      return "node " + to_string(id) + " has another state after slot " + to_string(applied) + " than its peers";
-    });
+    judge_->check_state(id, node.replica->state());
   }
 
-  Faults faults_;
+  Conditions conditions_;
   Random random_;
-  GhostVotes ghosts_;
-  Time now_ = Time{} + std::chrono::hours{1};
+  Links links_;
+  Trace trace_;
+  std::unique_ptr<Judge<Machine>> judge_;
+  Time now_{};
   std::uint64_t order_ = 0;
   ReadId last_read_ = 0;
+  bool loses_this_ = false;
   std::priority_queue<Event> events_;
   std::map<NodeId, std::unique_ptr<SimNode>> nodes_;
-  std::set<std::pair<NodeId, NodeId>> cut_;
-  std::map<Slot, std::uint64_t> digests_;
   std::map<std::string, std::uint64_t> sent_;
   std::uint64_t lost_ = 0;
 };

@@ -1,6 +1,7 @@
 // Copyright (c) the paxos authors. MIT licence.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <set>
@@ -14,6 +15,7 @@
 #include <paxos/core/membership.hpp>
 #include <paxos/core/record.hpp>
 #include <paxos/core/slot.hpp>
+#include <paxos/policy/storage.hpp>
 
 namespace paxos::sim {
 
@@ -21,16 +23,45 @@ namespace paxos::sim {
 /// when, a quorum durably voted for it at one ballot.
 ///
 /// Throws InvariantViolation at the first durable record that breaks agreement: two values at one (ballot, slot), two
-/// values chosen in one slot, or a promise that went down.
+/// values chosen in one slot, or a promise that went down; and at the first disk that forgot what it had made durable.
 class GhostVotes {
  public:
   explicit GhostVotes(Membership membership) : membership_(std::move(membership)) {}
 
   /// `record` became durable at `node`.
   void on_durable(NodeId node, const Record& record) {
+    if (expelled_.contains(node)) return;
     if (const auto* promise = std::get_if<PromiseRecord>(&record)) on_promise(node, promise->ballot);
     if (const auto* accept = std::get_if<AcceptRecord>(&record)) on_vote(node, *accept);
+    if (const auto* chosen = std::get_if<ChosenRecord>(&record)) on_logged(node, chosen->through);
+    if (const auto* learnt = std::get_if<LearnRecord>(&record)) on_logged(node, learnt->slot);
   }
+
+  /// `node` opened its disk again. All that was durable must be there; what else is there, a power cut spared by
+  /// chance.
+  void on_recovered(NodeId node, const Recovered& recovered) {
+    on_promise(node, recovered.promised);
+    const std::string who = "node " + to_string(node) + "'s disk forgot ";
+    std::map<Slot, Ballot> found;
+    for (const AcceptedValue& accepted : recovered.accepted) {
+      found[accepted.slot] = accepted.ballot;
+      on_vote(node, AcceptRecord{accepted.ballot, accepted.slot, accepted.value});
+    }
+    std::map<Slot, Ballot>& newest = newest_votes_[node];
+    newest.erase(newest.begin(), newest.upper_bound(recovered.chosen_through));
+    for (const auto& [slot, ballot] : newest)
+      ensure(found[slot] >= ballot,
+             [&] { return who + "a durable vote in slot " + to_string(slot) + " at ballot " + to_string(ballot); });
+    ensure(recovered.chosen_through >= logged_through_[node], [&] {
+      return who + "that slots are chosen through " + to_string(logged_through_[node]) + ", now " +
+             to_string(recovered.chosen_through);
+    });
+    ensure(recovered.chosen_through == Slot{} || chosen(recovered.chosen_through) != nullptr,
+           [&] { return "node " + to_string(node) + " recovered slots as chosen that never were"; });
+  }
+
+  /// Another disk was put in the place of `node`'s: it is no voter any more, whatever it says.
+  void expel(NodeId node) { expelled_.insert(node); }
 
   /// The value of a slot, once it is chosen.
   [[nodiscard]] const Value* chosen(Slot slot) const {
@@ -66,8 +97,11 @@ class GhostVotes {
     promised = ballot;
   }
 
+  void on_logged(NodeId node, Slot through) { logged_through_[node] = std::max(logged_through_[node], through); }
+
   void on_vote(NodeId node, const AcceptRecord& accept) {
-    on_promise(node, accept.ballot);
+    Ballot& newest = newest_votes_[node][accept.slot];
+    newest = std::max(newest, accept.ballot);
     auto [entry, is_first] = votes_.try_emplace({accept.slot, accept.ballot}, Ballots{accept.value, {}});
     ensure(is_first || entry->second.value == accept.value, [&] {
       return "two values at slot " + to_string(accept.slot) + ", ballot " + to_string(accept.ballot) +
@@ -86,7 +120,10 @@ class GhostVotes {
   }
 
   Membership membership_;
+  std::set<NodeId> expelled_;
   std::map<NodeId, Ballot> promised_;
+  std::map<NodeId, Slot> logged_through_;
+  std::map<NodeId, std::map<Slot, Ballot>> newest_votes_;  ///< durable, above what the node's disk knows as chosen
   std::map<std::pair<Slot, Ballot>, Ballots> votes_;
   std::map<Slot, Value> chosen_;
   std::set<RequestId> commands_;

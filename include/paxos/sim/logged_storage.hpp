@@ -1,0 +1,90 @@
+// Copyright (c) the paxos authors. MIT licence.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <paxos/core/config.hpp>
+#include <paxos/core/ensure.hpp>
+#include <paxos/policy/storage.hpp>
+#include <paxos/sim/disk_files.hpp>
+#include <paxos/storage/file_storage.hpp>
+
+namespace paxos::sim {
+
+/// The shipping file storage on a simulated disk, whose flushes take time: begin_flush() does the work, and nothing of
+/// it counts before end_flush(). Remembers which records were confirmed as durable, for those who judge.
+class LoggedStorage {
+ public:
+  /// Opens the directory on the disk. Throws StorageError as FileStorage does.
+  LoggedStorage(const Config& config, FileStorageOptions options, Disk& disk, std::uint64_t seed)
+      : disk_(disk), files_(config, options, DiskFiles{disk, seed}) {}
+
+  [[nodiscard]] Recovered recover() { return recovered_ = files_.recover(); }
+  /// What the last recover() gave.
+  [[nodiscard]] const Recovered& recovered() const { return recovered_; }
+  WriteTicket append(const Record& record) {
+    const WriteTicket ticket = files_.append(record);
+    unconfirmed_.push_back({ticket, record});
+    return ticket;
+  }
+  Status flush() {
+    begin_flush();
+    return end_flush();
+  }
+  [[nodiscard]] WriteTicket durable() const { return durable_; }
+  [[nodiscard]] std::size_t backlog() const { return files_.backlog() + flushing_bytes_; }
+  [[nodiscard]] std::optional<Value> read(Slot slot) { return files_.read(slot); }
+
+  void begin_flush() {
+    ensure(!result_, "sim: one flush at a time");
+    const std::size_t before = files_.backlog();
+    result_ = files_.flush();
+    flushing_bytes_ = before - files_.backlog();
+  }
+  /// The flush is over: the disk has settled. Gives its outcome.
+  Status end_flush() {
+    ensure(result_.has_value(), "sim: no flush was begun");
+    flushing_bytes_ = 0;
+    durable_ = files_.durable();
+    disk_.settle();
+    files_.prepare();
+    return *std::exchange(result_, std::nullopt);
+  }
+  /// The flush under way has failed, and nobody knows yet: what is appended now goes nowhere.
+  [[nodiscard]] bool is_failing() const { return result_ && !result_->ok(); }
+  [[nodiscard]] bool is_flushing() const { return result_.has_value(); }
+
+  /// The records that became durable since the last call, in the order in which they were written.
+  [[nodiscard]] std::vector<Record> take_durable() {
+    std::vector<Record> taken;
+    for (; !unconfirmed_.empty() && unconfirmed_.front().ticket <= durable_; unconfirmed_.pop_front())
+      taken.push_back(std::move(unconfirmed_.front().record));
+    return taken;
+  }
+
+  [[nodiscard]] std::uint64_t incarnation() const { return files_.incarnation(); }
+
+ private:
+  struct Unconfirmed {
+    WriteTicket ticket;
+    Record record;
+  };
+
+  Disk& disk_;
+  BasicFileStorage<DiskFiles> files_;
+  Recovered recovered_;
+  std::optional<Status> result_;
+  std::size_t flushing_bytes_ = 0;
+  WriteTicket durable_;
+  std::deque<Unconfirmed> unconfirmed_;
+};
+
+static_assert(Storage<LoggedStorage>);
+
+}  // namespace paxos::sim
