@@ -8,7 +8,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <queue>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,9 +18,11 @@
 #include <paxos/replica.hpp>
 #include <paxos/sim/clock.hpp>
 #include <paxos/sim/disk.hpp>
+#include <paxos/sim/event_queue.hpp>
 #include <paxos/sim/judge.hpp>
 #include <paxos/sim/logged_storage.hpp>
 #include <paxos/sim/network.hpp>
+#include <paxos/sim/sim_node.hpp>
 #include <paxos/sim/trace.hpp>
 #include <paxos/storage/storage_error.hpp>
 
@@ -43,7 +44,7 @@ class Cluster {
   using ReplicaType = Replica<Machine, Network, LoggedStorage>;
   /// Tells what became of a command or a read.
   using OnAnswer = std::function<void(const Answer&)>;
-  using OnRead = std::function<void(const Machine*)>;
+  using OnRead = std::function<void(const Machine*)>;  ///< nullptr: no leader confirmed it
 
   explicit Cluster(std::size_t nodes, std::uint64_t seed, Conditions conditions = {},
                    const std::function<void(Config&)>& adjust = {}, std::size_t trace_lines = 0)
@@ -63,7 +64,7 @@ class Cluster {
 
   // What there is to see.
 
-  [[nodiscard]] Time now() const { return now_; }
+  [[nodiscard]] Time now() const { return events_.now(); }
   [[nodiscard]] Random& random() { return random_; }
   [[nodiscard]] Judge<Machine>& judge() { return *judge_; }
   [[nodiscard]] const GhostVotes& ghosts() const { return judge_->ghosts(); }
@@ -83,7 +84,7 @@ class Cluster {
   /// Messages handed to the network so far, by kind.
   [[nodiscard]] std::map<std::string, std::uint64_t>& sent() { return sent_; }
   [[nodiscard]] std::uint64_t messages_lost() const { return lost_; }
-  [[nodiscard]] std::uint64_t steps() const { return order_; }
+  [[nodiscard]] std::uint64_t steps() const { return events_.scheduled(); }
   /// Called for every message that a node sends, before the network has its way.
   std::function<void(NodeId from, NodeId to, const Message&)> on_send;
 
@@ -107,18 +108,18 @@ class Cluster {
   /// the operation of its disk after which the power failed; by default any that is not over.
   void crash(NodeId id, std::optional<std::uint64_t> last_operation = std::nullopt) {
     SimNode& node = *nodes_.at(id);
-    trace_.line(now_, [&] { return to_string(id) + " loses its power"; });
-    bury(node);
-    node.disk.crash(chance_of(node), last_operation);
-    mourn(node);
+    trace_.line(now(), [&] { return to_string(id) + " loses its power"; });
+    node.bury();
+    node.disk.crash(node.chance(), last_operation);
+    node.mourn();
   }
   /// Ends the process only, as kill -9 does: what it wrote stays in the machine's cache.
   void kill(NodeId id) {
     SimNode& node = *nodes_.at(id);
-    trace_.line(now_, [&] { return to_string(id) + " is killed"; });
-    bury(node);
-    node.disk.kill(chance_of(node));
-    mourn(node);
+    trace_.line(now(), [&] { return to_string(id) + " is killed"; });
+    node.bury();
+    node.disk.kill(node.chance());
+    node.mourn();
   }
 
   /// Starts a node that is down. A disk that cannot be read is an error of the library's unless somebody damaged it;
@@ -126,16 +127,16 @@ class Cluster {
   void start(NodeId id) {
     SimNode& node = *nodes_.at(id);
     if (node.replica) return;
-    trace_.line(now_, [&] { return to_string(id) + " starts"; });
+    trace_.line(now(), [&] { return to_string(id) + " starts"; });
     try {
       node.store = std::make_unique<LoggedStorage>(node.config, storage_options, node.disk, node.random());
       const typename ReplicaType::Life life{node.random(), SessionId{node.random(), node.random()}};
       node.replica = std::make_unique<ReplicaType>(node.config, node.network, *node.store, node.observer, life,
-                                                   node.clock.read(now_));
+                                                   node.clock.read(now()));
     } catch (const std::runtime_error& error) {
       return on_refusal(id, node, error.what());
     }
-    if (has_reached_its_end(node)) return crash(id, node.dies_after);
+    if (node.has_reached_its_end()) return crash(id, node.dies_after);
     node.disk.settle();
     if (!node.is_lost) judge_->ghosts().on_recovered(id, node.store->recovered());
     node.checked = Slot{};
@@ -161,12 +162,12 @@ class Cluster {
 
   /// The node stands still, as a stopped process or a paused machine does, until thaw(): what arrives waits.
   void freeze(NodeId id) {
-    trace_.line(now_, [&] { return to_string(id) + " stands still"; });
+    trace_.line(now(), [&] { return to_string(id) + " stands still"; });
     nodes_.at(id)->is_frozen = true;
   }
   void thaw(NodeId id) {
     SimNode& node = *nodes_.at(id);
-    if (node.is_frozen) trace_.line(now_, [&] { return to_string(id) + " goes on"; });
+    if (node.is_frozen) trace_.line(now(), [&] { return to_string(id) + " goes on"; });
     node.is_frozen = false;
     for (auto& event : std::exchange(node.asleep, {})) schedule(Duration{}, std::move(event));
   }
@@ -210,7 +211,7 @@ class Cluster {
   /// All links whole, the default conditions (no loss, no repetition, little delay), every node awake, and up if it
   /// can.
   void heal() {
-    trace_.line(now_, [] { return "all is healed"; });
+    trace_.line(now(), [] { return "all is healed"; });
     links_.mend_all();
     conditions_ = Conditions{};
     for (const NodeId id : ids()) {
@@ -246,30 +247,16 @@ class Cluster {
     SimNode& node = *nodes_.at(at);
     const ReadId id = ++last_read_;
     if (node.replica->read(id, own_time(at))) return on_read(nullptr);
-    node.reading.emplace(id, Reading{std::move(on_read), judge_->read_begins()});
+    node.reading.emplace(id, typename SimNode::Reading{std::move(on_read), judge_->read_begins()});
     step(at);
   }
 
   // Time.
 
   /// Runs `what` after so much time.
-  void schedule(Duration after, std::function<void()> what) { events_.push({now_ + after, ++order_, std::move(what)}); }
-
+  void schedule(Duration after, std::function<void()> what) { events_.schedule(after, std::move(what)); }
   /// Handles events until `done` holds; false when virtual time runs out first.
-  bool run_until(const std::function<bool()>& done, Duration limit) {
-    const Time end = now_ + limit;
-    while (!done()) {
-      if (events_.empty() || events_.top().at > end) {
-        now_ = end;
-        return done();
-      }
-      const Event event = events_.top();
-      events_.pop();
-      now_ = event.at;
-      event.run();
-    }
-    return true;
-  }
+  bool run_until(const std::function<bool()>& done, Duration limit) { return events_.run_until(done, limit); }
   void run_for(Duration time) {
     (void)run_until([] { return false; }, time);
   }
@@ -278,43 +265,7 @@ class Cluster {
   static constexpr FileStorageOptions storage_options{.segment_bytes = std::size_t{16} << 10};
 
  private:
-  struct Reading {
-    OnRead on_read;
-    Position behind;
-  };
-  struct SimNode {
-    SimNode(Config node_config, std::uint64_t seed) : config(std::move(node_config)), random(seed) {}
-
-    Config config;
-    Network network;
-    NullObserver observer;
-    Random random;  ///< its own stream: what happens to it does not depend on the others
-    Clock clock{std::chrono::hours{1}};
-    Disk disk;
-    std::unique_ptr<LoggedStorage> store;
-    std::unique_ptr<ReplicaType> replica;
-    std::uint64_t life = 0;
-    bool is_disk_stalled = false;
-    bool is_frozen = false;
-    bool is_doomed = false;
-    bool is_damaged = false;
-    bool is_lost = false;
-    std::optional<std::uint64_t> dies_after;
-    std::vector<std::function<void()>> asleep;  ///< what happened to it while it was frozen
-    std::vector<Record> durable;
-    std::map<NodeId, std::uint64_t> known;  ///< incarnations of its peers
-    Slot checked;                           ///< applied slots that were checked
-    std::multimap<RequestId, OnAnswer> waiting;
-    std::map<ReadId, Reading> reading;
-  };
-  struct Event {
-    Time at;
-    std::uint64_t order = 0;
-    std::function<void()> run;
-    friend bool operator<(const Event& a, const Event& b) {
-      return std::pair{a.at, a.order} > std::pair{b.at, b.order};  // the queue gives the greatest first
-    }
-  };
+  using SimNode = detail::SimNode<Machine, Network>;
 
   static std::vector<Member> members(std::size_t count) {
     std::vector<Member> all;
@@ -322,7 +273,7 @@ class Cluster {
     return all;
   }
 
-  [[nodiscard]] Time own_time(NodeId id) const { return nodes_.at(id)->clock.read(now_); }
+  [[nodiscard]] Time own_time(NodeId id) const { return nodes_.at(id)->clock.read(now()); }
 
   // Messages.
 
@@ -333,7 +284,7 @@ class Cluster {
     if (on_send) on_send(from, to, message);
     const std::uint64_t incarnation = nodes_.at(from)->store->incarnation();
     auto copies = loses_this_ ? std::vector<Links::Copy>{} : links_.carry(from, to, message, conditions_);
-    trace_.message(now_, from, to, message, copies.empty() ? "lost" : "sent");
+    trace_.message(now(), from, to, message, copies.empty() ? "lost" : "sent");
     if (copies.empty()) ++lost_;
     for (auto& copy : copies)
       schedule(copy.delay, [this, from, to, incarnation, connection = links_.connection(from, to),
@@ -348,7 +299,7 @@ class Cluster {
     if (node.is_frozen)
       return sleep(node, [this, from, to, incarnation, message] { deliver(from, to, incarnation, message); });
     if (node.known.try_emplace(from, incarnation).first->second != incarnation) return;  // a stranger by that name
-    trace_.message(now_, from, to, message, "arrives");
+    trace_.message(now(), from, to, message, "arrives");
     node.replica->on_message(from, message, own_time(to));
     step(to);
   }
@@ -412,27 +363,11 @@ class Cluster {
     for (const ReadyRead& read : node.replica->take_reads()) {
       const auto found = node.reading.find(read.id);
       if (found == node.reading.end()) continue;
-      const Reading asked = std::move(found->second);
+      const typename SimNode::Reading asked = std::move(found->second);
       node.reading.erase(found);
       if (read.is_confirmed) judge_->on_read(id, asked.behind, node.replica->state().applied());
       asked.on_read(read.is_confirmed ? &node.replica->state().machine() : nullptr);
     }
-  }
-
-  static Choose chance_of(SimNode& node) {
-    return [&node](std::uint64_t bound) { return node.random.below(bound); };
-  }
-  static void bury(SimNode& node) {
-    node.replica.reset();
-    node.store.reset();
-    node.is_frozen = node.is_disk_stalled = node.is_doomed = false;
-    node.asleep.clear();
-    ++node.life;
-  }
-  static void mourn(SimNode& node) {
-    for (auto& [request, on_answer] : std::exchange(node.waiting, {}))
-      on_answer(Answer{request, Errc::interrupted, {}});
-    for (auto& [read, asked] : std::exchange(node.reading, {})) asked.on_read(nullptr);
   }
 
   void die(NodeId id, std::optional<std::uint64_t> last_operation) {
@@ -444,17 +379,13 @@ class Cluster {
     kill(id);
     schedule(std::chrono::seconds{1}, [this, id] { start(id); });
   }
-  [[nodiscard]] static bool has_reached_its_end(const SimNode& node) {
-    return node.dies_after && node.disk.operations() >= *node.dies_after;
-  }
-
   void on_refusal(NodeId id, SimNode& node, const std::string& why) {
-    trace_.line(now_, [&] { return to_string(id) + " refuses to start: " + why; });
+    trace_.line(now(), [&] { return to_string(id) + " refuses to start: " + why; });
     node.replica.reset();
     node.store.reset();
-    if (has_reached_its_end(node)) return die(id, node.dies_after);
+    if (node.has_reached_its_end()) return die(id, node.dies_after);
     const bool is_transient = node.disk.is_full() || why.find("nput/output error") != std::string::npos;
-    node.disk.kill(chance_of(node));
+    node.disk.kill(node.chance());
     if (node.is_damaged && !is_transient) {
       node.is_lost = true;
       return;
@@ -467,7 +398,7 @@ class Cluster {
 
   void begin_flush(NodeId id, SimNode& node) {
     node.store->begin_flush();
-    if (has_reached_its_end(node)) return die(id, node.dies_after);
+    if (node.has_reached_its_end()) return die(id, node.dies_after);
     schedule(node.random.between(conditions_.flush_min, conditions_.flush_max),
              [this, id, life = node.life] { finish_flush(id, life); });
   }
@@ -479,9 +410,9 @@ class Cluster {
     if (node.is_disk_stalled)
       return schedule(node.config.heartbeat_interval, [this, id, life] { finish_flush(id, life); });
     const Status status = node.store->end_flush();
-    if (has_reached_its_end(node)) return die(id, node.dies_after);
+    if (node.has_reached_its_end()) return die(id, node.dies_after);
     for (Record& record : node.store->take_durable()) {
-      trace_.line(now_, [&] { return to_string(id) + " has durably  " + detail::describe(record); });
+      trace_.line(now(), [&] { return to_string(id) + " has durably  " + detail::describe(record); });
       judge_->ghosts().on_durable(id, record);
       node.durable.push_back(std::move(record));
     }
@@ -508,11 +439,9 @@ class Cluster {
   Links links_;
   Trace trace_;
   std::unique_ptr<Judge<Machine>> judge_;
-  Time now_{};
-  std::uint64_t order_ = 0;
   ReadId last_read_ = 0;
   bool loses_this_ = false;
-  std::priority_queue<Event> events_;
+  EventQueue events_;
   std::map<NodeId, std::unique_ptr<SimNode>> nodes_;
   std::map<std::string, std::uint64_t> sent_;
   std::uint64_t lost_ = 0;
