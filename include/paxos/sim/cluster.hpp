@@ -110,7 +110,7 @@ class Cluster {
     SimNode& node = *nodes_.at(id);
     trace_.line(now(), [&] { return to_string(id) + " loses its power"; });
     node.bury();
-    node.disk.crash(node.chance(), last_operation);
+    node.disk.crash(fate ? fate : node.chance(), last_operation);
     node.mourn();
   }
   /// Ends the process only, as kill -9 does: what it wrote stays in the machine's cache.
@@ -136,7 +136,7 @@ class Cluster {
     } catch (const std::runtime_error& error) {
       return on_refusal(id, node, error.what());
     }
-    if (node.has_reached_its_end()) return crash(id, node.dies_after);
+    if (node.has_reached_its_end()) return die(id, node.dies_after);
     node.disk.settle();
     if (!node.is_lost) judge_->ghosts().on_recovered(id, node.store->recovered());
     node.checked = Slot{};
@@ -186,6 +186,8 @@ class Cluster {
   void die_after_operation(NodeId id, std::uint64_t operation) { nodes_.at(id)->dies_after = operation; }
   /// Called when a node died through die_now() or die_after_operation().
   std::function<void(NodeId)> on_death;
+  /// Decides what a power cut spares of what was not synced; chance does while this is empty.
+  Choose fate;
 
   // The network.
 
