@@ -141,8 +141,11 @@ class Sites {
     return fmt::format("{:08x}{:08x}{:08x}{:08x}", entropy(), entropy(), entropy(), entropy());
   }
 
-  Json ask_any(const Json& request, bool is_write) {
-    const std::string line = request.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
+  static std::string line_of(const Json& request) {
+    return request.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
+  }
+
+  Json ask_any(Json request, bool is_write) {
     const auto deadline = Clock::now() + patience_;
     bool may_have_happened = false;
     std::string why = "no site can be reached";
@@ -150,7 +153,8 @@ class Sites {
     for (bool has_quorum = true; has_quorum; is_first_round = false) {
       bool heard_503 = false;
       for (std::size_t tried = 0; tried < config_.sites.size() && Clock::now() < deadline; ++tried) {
-        Json reply = ask_current(line, deadline, may_have_happened);
+        if (is_write && may_have_happened) request["retry"] = true;
+        Json reply = ask_current(line_of(request), deadline, may_have_happened);
         if (!reply.is_null() && reply["stat"] != 503) return reply;
         if (!reply.is_null()) {
           heard_503 = true;

@@ -50,6 +50,7 @@ struct Request {
   std::optional<Moment> view_from;     ///< the `next` of an earlier page
   std::uint64_t log_from = 0;          ///< the `next` of an earlier page
   bool self_only = false;              ///< servers: the site that is asked, and no other
+  bool is_retry = false;               ///< an earlier attempt under this id may still be under way
 };
 
 /// What a client hears: one line of JSON.
@@ -185,6 +186,14 @@ struct Bad {
   return paxos::RequestId{paxos::SessionId::named(session), *sequence};
 }
 
+[[nodiscard]] inline bool is_retry(const Json& object) {
+  const auto found = object.find("retry");
+  if (found == object.end()) return false;
+  if (!found->is_boolean()) throw Bad{400, "\"retry\" must be true or false"};
+  if (*found && !object.contains("id")) throw Bad{400, "\"retry\" needs the \"id\" of the earlier attempt"};
+  return found->template get<bool>();
+}
+
 inline void read_page_fields(const Json& object, Request& request) {
   if (const auto limit = object.find("limit"); limit != object.end()) {
     if (!limit->is_number_unsigned() || *limit == 0) throw Bad{400, "\"limit\" must be an integer from 1 on"};
@@ -210,7 +219,7 @@ inline void read_page_fields(const Json& object, Request& request) {
 }
 
 inline void check_fields(const Json& object) {
-  constexpr std::string_view known[] = {"head", "body", "user", "id", "limit", "from"};
+  constexpr std::string_view known[] = {"head", "body", "user", "id", "retry", "limit", "from"};
   for (const auto& [field, value] : object.items()) {
     bool is_known = false;
     for (const std::string_view name : known) is_known = is_known || name == field;
@@ -224,6 +233,7 @@ inline void check_fields(const Json& object) {
   check_fields(object);
   request.user = text_field(object, "user");
   request.id = id_of(object);
+  request.is_retry = is_retry(object);
   if (object.contains("user") && !is_name(request.user)) {
     throw Bad{400,
               "\"user\" must be 1 to 64 bytes of UTF-8 without spaces, control or invisible characters; leave it out "

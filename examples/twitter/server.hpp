@@ -186,7 +186,9 @@ class Server {
                     request.id.value_or(paxos::RequestId{})};
     std::error_code error;
     auto token = asio::redirect_error(asio::use_awaitable, error);
-    if (command.verb != Verb::tweet) {
+    // An earlier attempt that is still under way would be applied behind the back of a refusal by this look: only the
+    // log can refuse a retry for good.
+    if (command.verb != Verb::tweet && !request.is_retry) {
       // Refused here, it takes no slot; a retry of what was applied before must not be refused for having been applied.
       auto look = [command](const Timeline& timeline) {
         return timeline.answered(command.id).value_or(Applied{{}, 0, timeline.refusal_of(command)});

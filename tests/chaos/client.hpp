@@ -68,7 +68,7 @@ class Client {
   }
 
   void perform(Event event) {
-    const Json request = request_for(event);
+    Json request = request_for(event);
     bool was_unknown = false;
     event.invoked = Clock::now();
     for (bool is_settled = false; !is_settled;) {
@@ -76,6 +76,7 @@ class Client {
       const Answer answer = attempt(request, event);
       if (answer == Answer::definite) break;
       was_unknown = was_unknown || answer == Answer::unknown;
+      if (was_unknown && is_write(event.kind)) request["retry"] = true;
       event.fate = was_unknown ? Fate::unknown : Fate::not_applied;
       leave_site();
       pause();

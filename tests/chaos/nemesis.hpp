@@ -137,41 +137,79 @@ class Nemesis {
     arena_.start(site);
   }
 
-  /// Kills what `choose` names; a hit when one of them led.
+  /// Kills what `choose` names; a hit when all of them ran.
   void add_kill(const std::string& name, std::function<std::vector<std::size_t>()> choose) {
     auto victims = std::make_shared<std::vector<std::size_t>>();
-    auto had_leader = std::make_shared<bool>();
+    auto all_ran = std::make_shared<bool>();
     faults_.push_back(Fault{name, false, 1200,
-                            [this, victims, had_leader, choose] {
+                            [this, victims, all_ran, choose] {
                               *victims = choose();
-                              *had_leader = false;
+                              *all_ran = true;
                               for (const std::size_t site : *victims) {
-                                *had_leader = *had_leader || (site == leader_ && arena_.is_running(site));
+                                *all_ran = *all_ran && arena_.is_running(site);
                                 arena_.kill(site);
                               }
                             },
                             [] {}, [] { return false; },
-                            [this, victims, had_leader] {
+                            [this, victims, all_ran] {
                               for (const std::size_t site : *victims) restart(site);
-                              return *had_leader;
+                              return *all_ran;
                             }});
   }
 
-  /// SIGSTOP; a hit when it led, and as it wakes up another does.
+  /// SIGSTOP; a hit when, as it wakes up, another site leads than itself.
   void add_freeze(const std::string& name, std::function<std::size_t()> choose) {
     auto victim = std::make_shared<std::size_t>();
-    auto led = std::make_shared<std::size_t>();
     faults_.push_back(Fault{name, false, 3000,
-                            [this, victim, led, choose] {
+                            [this, victim, choose] {
                               *victim = choose();
-                              *led = leader_;
                               arena_.freeze(*victim);
                             },
                             [] {}, [] { return false; },
-                            [this, victim, led] {
+                            [this, victim] {
                               const std::size_t leads = arena_.leader();
                               arena_.thaw(*victim);
-                              return *victim == *led && leads != 0 && leads != *led;
+                              return leads != 0 && leads != *victim;
+                            }});
+  }
+
+  /// A leader that sleeps, wakes up, and for a moment hears nobody tell it that it leads no more. Clients have asked it
+  /// meanwhile. A hit when another leads as it wakes up.
+  void add_sleepwalk() {
+    auto sleeper = std::make_shared<std::size_t>();
+    faults_.push_back(Fault{"freeze the leader, wake it deaf", true, 1800,
+                            [this, sleeper] {
+                              *sleeper = leader_;
+                              set(links_of(*sleeper, false, true), black_hole());
+                              arena_.freeze(*sleeper);
+                            },
+                            [] {}, [] { return false; },
+                            [this, sleeper] {
+                              const std::size_t leads = arena_.leader();
+                              arena_.thaw(*sleeper);
+                              wait(std::chrono::milliseconds{50 + draw(200)});
+                              set(links_of(*sleeper, false, true), {});
+                              return leads != 0 && leads != *sleeper;
+                            }});
+  }
+
+  /// Short sleeps of random sites, again and again.
+  void add_stutter() {
+    auto sleeper = std::make_shared<std::size_t>(0);
+    auto sleeps = std::make_shared<std::size_t>(0);
+    faults_.push_back(Fault{"stutter", false, 3000, [] {},
+                            [this, sleeper, sleeps] {
+                              if (draw(4) != 0) return;
+                              if (*sleeper != 0) arena_.thaw(*sleeper);
+                              *sleeper = draw(Arena::sites + 1);
+                              if (*sleeper != 0) arena_.freeze(*sleeper);
+                              *sleeps += *sleeper != 0;
+                            },
+                            [] { return false; },
+                            [this, sleeper, sleeps] {
+                              if (*sleeper != 0) arena_.thaw(*sleeper);
+                              *sleeper = 0;
+                              return std::exchange(*sleeps, 0) > 0;
                             }});
   }
 
@@ -224,6 +262,8 @@ class Nemesis {
                             }});
   }
 
+  static LinkWeather black_hole() { return LinkWeather{{.loses = true}, {.loses = true}, false}; }
+
   void make_faults() {
     add_kill("kill the leader", [this] { return std::vector{leader_}; });
     add_kill("kill a follower", [this] { return std::vector{follower_}; });
@@ -231,10 +271,11 @@ class Nemesis {
     add_kill("kill all", [] { return std::vector<std::size_t>{1, 2, 3}; });
     add_freeze("freeze the leader", [this] { return leader_; });
     add_freeze("freeze a follower", [this] { return follower_; });
+    add_sleepwalk();
+    add_stutter();
 
     const auto loses = [](const Counts& before, const Counts& after) { return after.bytes_lost > before.bytes_lost; };
     const auto is_late = [](const Counts& before, const Counts& after) { return after.bytes_late > before.bytes_late; };
-    const auto black_hole = [] { return LinkWeather{{.loses = true}, {.loses = true}, false}; };
     add_weather("isolate the leader", [this] { return links_of(leader_, true, true); }, black_hole, loses);
     add_weather("isolate a follower", [this] { return links_of(follower_, true, true); }, black_hole, loses);
     add_weather("mute the leader", [this] { return links_of(leader_, true, false); }, black_hole, loses);

@@ -73,6 +73,8 @@ TEST_CASE("Each head is read with what belongs to it", "[protocol]") {
   CHECK(request(R"({"head":"view"})").user.empty());
   CHECK(request(R"({"head":"view","body":{}})").head == Head::view);
   CHECK(request(R"({"head":"blocklist","body":null})").head == Head::blocklist);
+  CHECK(request(R"({"head":"tweet","body":"x","id":"a:1","retry":true})").is_retry);
+  CHECK_FALSE(request(R"({"head":"tweet","body":"x","id":"a:1","retry":false})").is_retry);
   CHECK(request(R"({"head":"log","limit":3,"from":"12"})").log_from == 12);
   CHECK(request(R"({"head":"log","limit":3})").limit.items == 3);
   CHECK(request(R"({"head":"view","from":"5:6:7"})").view_from == Moment{5, {paxos::Slot{6}, 7}});
@@ -114,6 +116,8 @@ TEST_CASE("What is malformed is refused with 400, an unknown head with 404", "[p
            R"({"head":"tweet","body":"x","id":"a:-1"})",
            R"({"head":"tweet","body":"x","id":"a:1x"})",
            R"({"head":"tweet","body":"x","id":"a:99999999999999999999"})",
+           R"({"head":"tweet","body":"x","retry":true})",
+           R"({"head":"tweet","body":"x","id":"a:1","retry":1})",
            R"({"head":"view","limit":0})",
            R"({"head":"view","limit":-1})",
            R"({"head":"view","limit":1e999})",

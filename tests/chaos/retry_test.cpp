@@ -1,0 +1,54 @@
+// Copyright (c) the paxos authors. MIT licence.
+#include <chrono>
+#include <cstddef>
+#include <string>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include "arena.hpp"
+
+using namespace chaos;
+using namespace std::chrono_literals;
+
+// Hazard 28, the other way round: a refusal is final too. An attempt that is still under way must not take effect after
+// a retry of it was told that nothing was done.
+TEST_CASE("A refused retry is final: no earlier attempt takes effect afterwards", "[retry]") {
+  Arena arena{1, 1};
+  arena.start_all();
+  REQUIRE(examples::eventually(30s, [&] { return arena.leader() != 0; }));
+  const std::size_t leader = arena.leader();
+  const std::size_t follower = leader % Arena::sites + 1;
+  const auto tweet = [&](std::size_t site) {
+    return arena.ask(site, {{"head", "tweet"}, {"body", "hi"}, {"user", "bob"}});
+  };
+  REQUIRE(examples::eventually(30s, [&] { return tweet(follower)["stat"] == 200; }));
+
+  Json block{{"head", "block"}, {"user", "dave"}, {"body", "bob"}, {"id", "phone:1"}};
+  const std::size_t link = arena.link(follower, leader);
+  // The follower looks at first whether there is anything to do. When a later read of its is through, so is that.
+  examples::Socket phone{arena.client_port(follower)};
+  arena.proxy().set(link, {.there = {.delay = 120ms}});
+  REQUIRE(phone.send(block.dump() + '\n'));
+  REQUIRE(arena.ask(follower, {{"head", "blocklist"}, {"user", "dave"}})["stat"] == 200);
+  arena.proxy().set(link, {.there = {.holds = true}});
+  const auto first = phone.line();
+  REQUIRE(first);
+  REQUIRE(Json::parse(*first)["body"]["outcome"] == "unknown");
+
+  // Another device blocks; the retry finds that done. Then the other one unblocks.
+  Json other = block;
+  other["id"] = "desk:1";
+  REQUIRE(arena.ask(leader, other)["stat"] == 200);
+  block["retry"] = true;
+  const Json retried = arena.ask(leader, block);
+  REQUIRE(retried["stat"] == 400);
+  other["head"] = "unblock";
+  other["id"] = "desk:2";
+  REQUIRE(arena.ask(leader, other)["stat"] == 200);
+
+  // Only now does the first attempt reach the leader, and a tweet behind it.
+  arena.proxy().set(link, {});
+  REQUIRE(tweet(follower)["stat"] == 200);
+  CHECK(arena.ask(leader, {{"head", "blocklist"}, {"user", "dave"}})["body"] == Json::array());
+  CHECK(arena.ask(follower, block) == retried);
+}
