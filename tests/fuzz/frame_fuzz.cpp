@@ -9,6 +9,8 @@
 #include <cstring>
 #include <span>
 #include <string>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include <paxos/core/config.hpp>
@@ -184,6 +186,16 @@ bool next_message(Input& input, Message& message) {
   return true;
 }
 
+/// The same message, or one that shares its value and differs in a field before it.
+Message varied(Message message, std::uint8_t form) {
+  if (auto* accept = std::get_if<Accept>(&message)) {
+    if (form % 4 == 1) accept->chosen_through = Slot{form};
+    if (form % 4 == 2) accept->slot = Slot{form};
+    if (form % 4 == 3) accept->ballot.round = form;
+  }
+  return message;
+}
+
 void drain(WriteQueue& queue, Buffer& stream) {
   for (const auto part : queue.begin_write()) stream.insert(stream.end(), part.begin(), part.end());
   queue.end_write();
@@ -198,7 +210,7 @@ void write_and_read(Input& input) {
   Message message;
   while (!input.empty() && stream.size() < (std::size_t{1} << 20)) {
     const bool repeats = input.flag() && !urgent.empty();
-    if (repeats) message = urgent.back();
+    if (repeats) message = varied(urgent.back(), input.byte());
     if (!repeats && !next_message(input, message)) continue;
     if (queue.push(message, cache) == WriteQueue::Pushed::queued) (is_bulk(message) ? bulk : urgent).push_back(message);
     check(queue.bytes() <= 65536, "a queue keeps to its bound");
