@@ -123,6 +123,12 @@ class Replica {
     return std::nullopt;
   }
 
+  /// Stands for election now, without a poll: somebody asks this node to lead. It deposes whoever leads.
+  void stand(Time now) {
+    if (!failure_.ok()) return;
+    follow_advice(Advice::stand, now);
+  }
+
   /// Proposes, announces, asks: what is best done once for many events.
   void end_turn(Time now) {
     if (!failure_.ok()) return;
@@ -164,6 +170,14 @@ class Replica {
                       state_.applied(),
                       disk_.is_full(),
                       failure_};
+  }
+
+  /// Its image: all that decides what it does next, but for times, random numbers, and what it was constructed with.
+  /// sim::Explorer takes replicas apart with it, between turns, and puts them together again. A failed one has none.
+  template <class Archive>
+  void image(Archive& archive) {
+    archive(outbox_, acceptor_, proposer_, learner_, state_, ballots_);
+    archive(election_, catch_up_, submitter_, reader_, disk_);
   }
 
  private:
@@ -416,7 +430,6 @@ class Replica {
   Store& store_;
   Obs& observer_;
   const Membership membership_{config_.members};
-
   Box outbox_;
   Acceptor<Box, Store> acceptor_;
   Proposer<Box> proposer_;
@@ -426,7 +439,6 @@ class Replica {
   Submitter<Box> submitter_;
   Reader<Box> reader_;
   ReplicatedState<Machine> state_;
-
   BallotBook ballots_{membership_};
   DiskWatch disk_{config_.disk_stall_timeout};
   ReignWatch reign_watch_{2 * config_.election_timeout, config_.disk_stall_timeout};

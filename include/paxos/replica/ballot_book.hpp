@@ -27,6 +27,12 @@ class BallotBook {
     return ballot.node == from && is_sane(ballot);
   }
 
+  /// See Replica::image.
+  template <class Archive>
+  void image(Archive& archive) {
+    archive(highest_);
+  }
+
  private:
   /// A peer that sends a round above this is broken, and must not use up the rounds of all.
   static constexpr std::uint64_t round_max = std::uint64_t{1} << 62;

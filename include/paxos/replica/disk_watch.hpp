@@ -26,6 +26,12 @@ class DiskWatch {
     return waiting_since_ && now - *waiting_since_ >= stall_timeout_;
   }
 
+  /// See Replica::image.
+  template <class Archive>
+  void image(Archive& archive) {
+    archive(is_full_);
+  }
+
  private:
   Duration stall_timeout_;
   std::optional<Time> waiting_since_;

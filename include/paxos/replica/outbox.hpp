@@ -61,11 +61,22 @@ class Outbox {
   /// Whether a flush would let a message go.
   [[nodiscard]] bool is_waiting() const { return !waiting_.empty(); }
 
+  /// See Replica::image.
+  template <class Archive>
+  void image(Archive& archive) {
+    archive(durable_, waiting_, to_self_);
+  }
+
  private:
   struct Waiting {
     WriteTicket ticket;
     NodeId to;
     Message message;
+
+    template <class Archive>
+    void image(Archive& archive) {
+      archive(ticket, to, message);
+    }
   };
 
   /// Accepted{b, 4, 6} and Accepted{b, 7, 7} to one node are Accepted{b, 4, 7}.

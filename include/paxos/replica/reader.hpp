@@ -23,6 +23,11 @@ using ReadId = std::uint64_t;
 struct ReadyRead {
   ReadId id = 0;
   bool is_confirmed = false;  ///< false: no quorum confirmed a leader in time
+
+  template <class Archive>
+  void image(Archive& archive) {
+    archive(id, is_confirmed);
+  }
 };
 
 /// Linearizable reads without a slot (the Raft dissertation, 6.4, calls it ReadIndex): note how far the leader's log is
@@ -117,6 +122,12 @@ class Reader {
 
   [[nodiscard]] std::vector<ReadyRead> take_ready() { return std::exchange(ready_, {}); }
 
+  /// See Replica::image.
+  template <class Archive>
+  void image(Archive& archive) {
+    archive(nonce_, open_, open_remote_, asked_, confirmed_, ready_);
+  }
+
  private:
   static constexpr std::size_t remote_max = 1024;
   static constexpr std::size_t reads_max = std::size_t{1} << 20;
@@ -124,10 +135,20 @@ class Reader {
   struct Request {
     ReadId id = 0;
     Time deadline;
+
+    template <class Archive>
+    void image(Archive& archive) {
+      archive(id);
+    }
   };
   struct Remote {
     NodeId from;
     std::uint64_t nonce = 0;
+
+    template <class Archive>
+    void image(Archive& archive) {
+      archive(from, nonce);
+    }
   };
   /// Reads that wait for one confirmation: a round of our own, or the leader's answer to our nonce.
   struct Group {
@@ -138,11 +159,21 @@ class Reader {
     std::uint64_t round = 0;
     Slot index;
     Time retry_at;
+
+    template <class Archive>
+    void image(Archive& archive) {
+      archive(requests, remote, nonce, ballot, round, index);
+    }
   };
   /// Reads that wait for a slot to be applied.
   struct Confirmed {
     Slot index;
     std::vector<Request> requests;
+
+    template <class Archive>
+    void image(Archive& archive) {
+      archive(index, requests);
+    }
   };
 
   /// An index is worth what the reign was in which it was noted: a later reign of this very node confirms nothing about

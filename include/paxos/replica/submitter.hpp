@@ -25,6 +25,10 @@ struct Reign {
   bool is_own = false;  ///< this node leads, and has won phase 1
 
   friend bool operator==(const Reign&, const Reign&) = default;
+  template <class Archive>
+  void image(Archive& archive) {
+    archive(leader, ballot, is_own);
+  }
 };
 
 /// The commands that this node was asked to get chosen, each until it is applied here or its time is up.
@@ -122,6 +126,13 @@ class Submitter {
   /// Commands that are over since the last call.
   [[nodiscard]] std::vector<Answer> take_finished() { return std::exchange(finished_, {}); }
 
+  /// See Replica::image. Its answers must have been taken.
+  template <class Archive>
+  void image(Archive& archive) {
+    archive(next_sequence_, reign_, pending_, fresh_, bytes_);
+    if constexpr (Archive::is_loading) finished_.clear();
+  }
+
  private:
   struct Pending {
     Command command;
@@ -129,6 +140,11 @@ class Submitter {
     Time resend_at;
     bool has_left = false;          ///< a leader, this node included, may have proposed it
     bool is_with_proposer = false;  ///< this node's proposer has it, and loses it only with its reign
+
+    template <class Archive>
+    void image(Archive& archive) {
+      archive(command, has_left, is_with_proposer);
+    }
   };
   using Entry = typename std::map<RequestId, Pending>::iterator;
 

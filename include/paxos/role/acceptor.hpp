@@ -26,6 +26,11 @@ class Acceptor {
   struct Vote {
     Ballot ballot;
     Value value;
+
+    template <class Archive>
+    void image(Archive& archive) {
+      archive(ballot, value);
+    }
   };
 
   Acceptor(const Config& config, Net& net, Store& store)
@@ -91,6 +96,12 @@ class Acceptor {
 
   /// "I promised a higher ballot", once that is durable.
   void refuse(NodeId from) { net_.send_after(promise_write_, from, Nack{promised_}); }
+
+  /// See Replica::image.
+  template <class Archive>
+  void image(Archive& archive) {
+    archive(promised_, promise_write_, last_write_, votes_);
+  }
 
  private:
   void raise_promise(const Ballot& ballot) {

@@ -173,11 +173,24 @@ class LeaderElection {
   /// How far a peer said that it has come; only a leader is told.
   [[nodiscard]] Slot progress_of(NodeId peer) const { return peers_[*membership_.index_of(peer)].chosen_through; }
 
+  /// See Replica::image.
+  template <class Archive>
+  void image(Archive& archive) {
+    archive(standing_, leader_, candidate_, leader_ballot_, has_heard_, is_suspected_);
+    archive(is_polling_, nonce_, supporters_);
+    archive(round_, is_round_wanted_, peers_, is_handing_over_);
+  }
+
  private:
   struct Peer {
     Time heard_at;
     std::uint64_t round = 0;
     Slot chosen_through;
+
+    template <class Archive>
+    void image(Archive& archive) {
+      archive(round, chosen_through);
+    }
   };
 
   /// When leadership may be offered to a member again.

@@ -70,6 +70,12 @@ class Learner {
     store_.append(ChosenRecord{logged_through_});
   }
 
+  /// See Replica::image.
+  template <class Archive>
+  void image(Archive& archive) {
+    archive(above_, logged_through_);
+  }
+
  private:
   Store& store_;
   SlotWindow<Value> above_;  ///< its base is chosen_through()

@@ -32,6 +32,11 @@ class Proposer {
   struct ChosenValue {
     Slot slot;
     Value value;
+
+    template <class Archive>
+    void image(Archive& archive) {
+      archive(slot, value);
+    }
   };
 
   Proposer(const Config& config, Net& net)
@@ -170,21 +175,51 @@ class Proposer {
     }
   }
 
+  /// See Replica::image.
+  template <class Archive>
+  void image(Archive& archive) {
+    if constexpr (Archive::is_loading) {
+      stand_down();
+      ballot_ = {};
+    }
+    archive(phase_, chosen_);
+    // What an idle one did before decides nothing: the next ballot exceeds all that this node has seen.
+    if (phase_ == Phase::idle) return;
+    archive(ballot_, reported_);
+    if (phase_ == Phase::preparing) return archive(claimed_, base_, reports_, promised_by_);
+    archive(next_slot_, opening_slot_, announced_, in_flight_, open_, waiting_, waiting_bytes_);
+  }
+
  private:
   struct InFlight {
     Value value;
     Votes votes;
     Time sent_at;
     bool is_chosen = false;
+
+    template <class Archive>
+    void image(Archive& archive) {
+      archive(value, votes, is_chosen);
+    }
   };
   struct BestReport {
     Ballot ballot;
     Value value;
+
+    template <class Archive>
+    void image(Archive& archive) {
+      archive(ballot, value);
+    }
   };
   /// How far one acceptor's promise has been heard.
   struct Report {
     Slot next_slot;
     Time asked_at;
+
+    template <class Archive>
+    void image(Archive& archive) {
+      archive(next_slot);
+    }
   };
 
   /// Makes headway, and reports nothing but slots that it speaks for.

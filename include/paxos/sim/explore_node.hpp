@@ -1,0 +1,239 @@
+// Copyright (c) the paxos authors. MIT licence.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <paxos/core/config.hpp>
+#include <paxos/core/ensure.hpp>
+#include <paxos/core/message.hpp>
+#include <paxos/policy/observer.hpp>
+#include <paxos/replica.hpp>
+#include <paxos/sim/explore_disk.hpp>
+#include <paxos/sim/explore_image.hpp>
+
+namespace paxos::sim {
+
+/// What may happen to one node.
+struct NodeEvent {
+  enum class Kind : std::uint8_t { deliver, flush, crash, stand, command };
+  Kind kind = Kind::deliver;
+  std::uint32_t argument = 0;  ///< deliver: the letter; crash: unflushed records that stay; command: which one
+};
+
+/// What a node did in one turn.
+struct NodeTurn {
+  std::string image;
+  std::vector<std::pair<NodeId, Message>> sent;
+  std::vector<Record> hardened;  ///< records that became durable
+  std::string breach;            ///< the invariant that the node itself saw broken; empty: none
+};
+
+/// A look at a replica's proposer from outside: an Archive for Replica::image that touches nothing.
+struct ProposerGlance {
+  static constexpr bool is_loading = false;
+  bool is_leading = false;
+  bool is_idle = true;
+  Ballot ballot;
+  Slot decided;
+
+  template <class... Part>
+  void operator()(Part&... parts) {
+    (look(parts), ...);
+  }
+
+ private:
+  template <class Part>
+  void look(const Part&) {}
+  template <DurableTransport Net>
+  void look(const Proposer<Net>& proposer) {
+    is_leading = proposer.is_leading();
+    is_idle = proposer.phase() == Proposer<Net>::Phase::idle;
+    ballot = proposer.ballot();
+    decided = proposer.decided();
+  }
+};
+
+/// What one needs to know of a node's state without taking it apart.
+struct NodeFacts {
+  Ballot promised;            ///< durably
+  Slot chosen_through;        ///< durably
+  std::vector<Ballot> voted;  ///< durably, above chosen_through; in slot order
+  std::vector<Value> learnt;  ///< chosen, as this node believes; from slot 1 on
+  std::uint64_t digest = 0;   ///< of the machine
+  std::size_t unflushed = 0;  ///< records
+  bool wants_flush = false;
+  ProposerGlance proposer;
+};
+
+/// One shipping Replica and its disk on a bench: set to any state, made to take one turn, and written down again. Time
+/// stands still, and on_tick() is never called: whatever time could do is an event of its own.
+///
+/// A node flushes in the same turn, and one that will not crash even what nobody waits for. That loses nothing: until
+/// the flush nobody hears of the turn, so a slow flush is a slow message, and a crash before the flush is one before
+/// the turn. The exception is a leader that may crash, as its Accepts leave before its own disk confirms anything: its
+/// flush is an event of its own.
+template <StateMachine Machine>
+class Workbench {
+ public:
+  struct Options {
+    Frame frame;
+    bool is_mortal = false;  ///< may crash
+    std::vector<Command> commands;
+  };
+
+  Workbench(const Config& config, Lexicon<Machine>& lexicon, const Options& options)
+      : config_(config), lexicon_(lexicon), options_(options), disk_(options.frame.last_slot) {
+    options_.frame.self = config.id;
+    net_.frame = &options_.frame;
+    restart();
+  }
+  Workbench(const Workbench&) = delete;
+  Workbench& operator=(const Workbench&) = delete;
+
+  /// A node that never ran.
+  [[nodiscard]] std::string blank() {
+    disk_ = ExploredDisk{options_.frame.last_slot};
+    restart();
+    return settled();
+  }
+
+  /// The image of another bench, which may crash, as that of this one.
+  [[nodiscard]] std::string adopt(const std::string& image) {
+    load(image);
+    return settled();
+  }
+
+  void load(const std::string& image) {
+    ImageReader<Machine> reader{lexicon_, image, options_.frame.with_hints};
+    reader(disk_, *replica_);
+    ensure(reader.is_finished(), "Workbench: the image is too long");
+  }
+
+  [[nodiscard]] NodeFacts facts() {
+    const LogIndex<Value>& platter = disk_.on_platter();
+    NodeFacts facts{platter.promised(), platter.chosen_through(), {},      {}, replica_->state().digest(),
+                    disk_.pending(),    replica_->wants_flush(),  glance()};
+    for (const auto& [slot, vote] : platter.accepted()) facts.voted.push_back(vote.ballot);
+    for (Slot slot; slot < replica_->state().applied();) {
+      slot = slot.next();
+      const auto value = disk_.read(slot);
+      ensure(value.has_value(), "an applied slot is not in the log");
+      facts.learnt.push_back(*value);
+    }
+    return facts;
+  }
+
+  /// One turn from the state that the bench is in. `from` and `message`: what is delivered.
+  [[nodiscard]] NodeTurn take(const NodeEvent& event, NodeId from, const Message& message) {
+    NodeTurn turn;
+    try {
+      net_.sent.clear();
+      (void)disk_.take_hardened();
+      happen(event, from, message);
+      turn.image = settled();
+    } catch (const InvariantViolation& breach) {
+      turn.breach = breach.what();
+      disk_ = ExploredDisk{options_.frame.last_slot};
+      restart();
+    }
+    turn.sent = std::move(net_.sent);
+    turn.hardened = disk_.take_hardened();
+    return turn;
+  }
+
+ private:
+  struct Net {
+    const Frame* frame = nullptr;
+    std::vector<std::pair<NodeId, Message>> sent;
+    void send(NodeId to, Message message) {
+      if (frame->delivers(message) && cut_to(frame->last_slot, message)) sent.emplace_back(to, std::move(message));
+    }
+  };
+  using ReplicaType = Replica<Machine, Net, ExploredDisk>;
+
+  void restart() {
+    const typename ReplicaType::Life life{1, SessionId{~std::uint64_t{0}, config_.id.value()}};
+    replica_.emplace(config_, net_, disk_, observer_, life, Time{});
+  }
+
+  void happen(const NodeEvent& event, NodeId from, const Message& message) {
+    switch (event.kind) {
+      case NodeEvent::Kind::deliver: replica_->on_message(from, message, Time{}); break;
+      case NodeEvent::Kind::flush: replica_->on_flushed(disk_.flush(), Time{}); break;
+      case NodeEvent::Kind::stand: replica_->stand(Time{}); break;
+      case NodeEvent::Kind::crash:
+        disk_.crash(event.argument);
+        restart();
+        break;
+      case NodeEvent::Kind::command:
+        if (options_.frame.with_hints) {
+          (void)replica_->submit(options_.commands[event.argument], Time{});
+        } else {
+          replica_->on_message(other_member(), Forward{options_.commands[event.argument]}, Time{});
+        }
+        break;
+    }
+  }
+
+  [[nodiscard]] ProposerGlance glance() {
+    ProposerGlance glance;
+    replica_->image(glance);
+    return glance;
+  }
+
+  /// Ends turns until nothing more comes of it, and writes the state down.
+  [[nodiscard]] std::string settled() {
+    std::string image;
+    for (bool has_cut = true; has_cut;) {
+      replica_->end_turn(Time{});
+      while (replica_->wants_flush() && !(options_.is_mortal && glance().is_leading)) {
+        replica_->on_flushed(disk_.flush(), Time{});
+        replica_->end_turn(Time{});
+      }
+      if (!options_.is_mortal) (void)disk_.flush();
+      check_answers();
+      std::string next;
+      ImageWriter<Machine> writer{lexicon_, next, disk_.durable(), options_.frame};
+      writer(disk_, *replica_);
+      has_cut = writer.has_cut() && next != image;
+      image = std::move(next);
+      if (has_cut) load(image);
+    }
+    return image;
+  }
+
+  /// Who is told that a command ran has it in a slot that this node learnt; whether that is chosen, others check.
+  void check_answers() {
+    for (const Answer& answer : replica_->take_answers()) {
+      if (answer.error) continue;
+      bool is_learnt = false;
+      for (Slot slot; slot < replica_->state().applied();) {
+        const auto commands = commands_of(disk_.read(slot = slot.next()).value_or(Value{}));
+        is_learnt |= commands && std::ranges::any_of(*commands, [&](const auto& one) { return one.id == answer.id; });
+      }
+      ensure(is_learnt, "a command was acknowledged that stands in no slot known as chosen");
+    }
+  }
+
+  [[nodiscard]] NodeId other_member() const {
+    return config_.members.front().id == config_.id ? config_.members.back().id : config_.members.front().id;
+  }
+
+  Config config_;
+  Lexicon<Machine>& lexicon_;
+  Options options_;
+  Net net_;
+  ExploredDisk disk_;
+  NullObserver observer_;
+  std::optional<ReplicaType> replica_;
+};
+
+}  // namespace paxos::sim
