@@ -17,6 +17,7 @@
 #include <paxos/storage/group_commit.hpp>
 #include <paxos/storage/log_index.hpp>
 #include <paxos/storage/log_recovery.hpp>
+#include <paxos/storage/peer_book.hpp>
 #include <paxos/storage/segment.hpp>
 #include <paxos/storage/segment_files.hpp>
 #include <paxos/storage/storage_error.hpp>

@@ -1,4 +1,5 @@
 // Copyright (c) the paxos authors. MIT licence.
+#include <filesystem>
 #include <future>
 #include <string>
 #include <system_error>
@@ -111,4 +112,19 @@ TEST_CASE("status tells who leads and how far a node has come", "[node][threads]
   }
   CHECK(cluster.story(leader).tells("standing: leader"));
   CHECK(eventually([&] { return cluster.story(leader).count("up: ") >= 2; }));
+}
+
+TEST_CASE("a node whose disk was wiped is refused, even when every node was restarted since", "[node][threads]") {
+  Cluster cluster{3};
+  static_cast<void>(propose_some(cluster[1], "x", 3));
+  // All have met all, in both directions.
+  const auto has_met = [&](std::size_t id) { return cluster[id].status().applied >= cluster[1].status().applied; };
+  REQUIRE(eventually([&] { return has_met(2) && has_met(3); }));
+  cluster.stop_all();
+  std::filesystem::remove_all(cluster.directory_of(3));
+  cluster.start_all();
+  CHECK(eventually(
+      [&] { return cluster.story(1).tells("claims to be node 3") && cluster.story(2).tells("claims to be node 3"); }));
+  CHECK(cluster[1].propose("served by the other two").count == 4);
+  CHECK(cluster[3].status().applied == Slot{});
 }

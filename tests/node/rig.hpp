@@ -100,6 +100,7 @@ struct Witness : NullObserver {
   void on_standing(Standing standing, const Ballot&) { story->add("standing: " + std::string{to_string(standing)}); }
   void on_leader(NodeId node, const Ballot&) { story->add("leader: " + to_string(node)); }
   void on_peer_up(NodeId node) { story->add("up: " + to_string(node)); }
+  void on_refused(std::string_view text) { story->add("refused: " + std::string{text}); }
   void on_disk_error(const Status& status) { story->add("disk: " + status.text); }
   void on_stopped(const Status& status) { story->add("stopped: " + status.text); }
 };

@@ -127,6 +127,10 @@ class NodeCore : public std::enable_shared_from_this<NodeCore<Machine, Obs, Stor
 
   TransportEvents events() {
     TransportEvents events;
+    if constexpr (requires(Store& store) { store.admits_peer(NodeId{}, std::uint64_t{}); })
+      events.admits_peer = [this](NodeId peer, std::uint64_t incarnation) {
+        return store_.admits_peer(peer, incarnation);
+      };
     events.on_message = [this](NodeId from, Message&& message) {
       run([&] { replica_.on_message(from, message, Clock::now()); });
     };

@@ -175,6 +175,14 @@ class Cluster {
   /// No flush of the node ends until resume_disk(); the node itself goes on.
   void stall_disk(NodeId id) { nodes_.at(id)->is_disk_stalled = true; }
   void resume_disk(NodeId id) { nodes_.at(id)->is_disk_stalled = false; }
+  /// The node handles all that comes in one turn, which lasts until end_turns().
+  void hold_turns(NodeId id) { nodes_.at(id)->is_busy = true; }
+  void end_turns(NodeId id) { nodes_.at(id)->is_busy = false; }
+  /// Somebody asks a node that is up to lead.
+  void stand(NodeId id) {
+    replica(id).stand(own_time(id));
+    step(id);
+  }
 
   /// The node dies in this very step: what it sends from now on, and what it hands to its disk, reaches nobody.
   /// For calls from on_send. `also_this`: the message at hand is lost too.
@@ -184,7 +192,7 @@ class Cluster {
   }
   /// The node dies right after that operation of its disk (see Disk::operations()), or at once if that is past.
   void die_after_operation(NodeId id, std::uint64_t operation) { nodes_.at(id)->dies_after = operation; }
-  /// Called when a node died through die_now() or die_after_operation().
+  /// Called when a node died by one of these two.
   std::function<void(NodeId)> on_death;
   /// Decides what a power cut spares of what was not synced; chance does while this is empty.
   Choose fate;
@@ -219,6 +227,7 @@ class Cluster {
     for (const NodeId id : ids()) {
       thaw(id);
       resume_disk(id);
+      end_turns(id);
       nodes_.at(id)->disk.heal();
       nodes_.at(id)->dies_after.reset();
       if (!is_up(id) && !is_lost(id)) start(id);
@@ -300,7 +309,7 @@ class Cluster {
     SimNode& node = *nodes_.at(to);
     if (node.is_frozen)
       return sleep(node, [this, from, to, incarnation, message] { deliver(from, to, incarnation, message); });
-    if (node.known.try_emplace(from, incarnation).first->second != incarnation) return;  // a stranger by that name
+    if (!node.admits(from, incarnation)) return;  // a stranger by that name
     trace_.message(now(), from, to, message, "arrives");
     node.replica->on_message(from, message, own_time(to));
     step(to);
@@ -339,12 +348,14 @@ class Cluster {
   void step(NodeId id) {
     SimNode& node = *nodes_.at(id);
     const std::uint64_t life = node.life;
-    node.replica->end_turn(own_time(id));
+    if (!node.is_busy) node.replica->end_turn(own_time(id));
     if (!node.is_doomed && node.replica->wants_flush() && !node.store->is_flushing()) begin_flush(id, node);
     if (node.life != life) return;
-    check(id, node);
-    if (!node.is_doomed) answer(id, node);
-    if (node.life != life || !node.replica) return;
+    if (!node.is_busy) {
+      check(id, node);
+      if (!node.is_doomed) answer(id, node);
+      if (node.life != life || !node.replica) return;
+    }
     if (node.is_doomed) return die(id, std::nullopt);
     // A node that stopped itself is an ended process, and somebody starts it again.
     if (!node.replica->status().failure.ok()) restart_later(id);

@@ -69,6 +69,11 @@ class LoggedStorage {
   }
 
   [[nodiscard]] std::uint64_t incarnation() const { return files_.incarnation(); }
+  [[nodiscard]] bool admits_peer(NodeId peer, std::uint64_t incarnation) {
+    const bool is_admitted = files_.admits_peer(peer, incarnation);
+    disk_.settle();  // the file is durable when the answer is there
+    return is_admitted;
+  }
 
  private:
   struct Unconfirmed {

@@ -18,6 +18,7 @@
 #include <paxos/sim/clock.hpp>
 #include <paxos/sim/disk.hpp>
 #include <paxos/sim/logged_storage.hpp>
+#include <paxos/storage/storage_error.hpp>
 
 namespace paxos::sim::detail {
 
@@ -37,12 +38,24 @@ struct SimNode {
   }
   [[nodiscard]] bool has_reached_its_end() const { return dies_after && disk.operations() >= *dies_after; }
 
+  /// As the greeter of a real node does: asks the storage once a life, and then no more.
+  [[nodiscard]] bool admits(NodeId peer, std::uint64_t incarnation) try {
+    const auto found = known.find(peer);
+    if (found != known.end()) return found->second == incarnation;
+    if (!store->admits_peer(peer, incarnation)) return false;
+    known.emplace(peer, incarnation);
+    return true;
+  } catch (const StorageError&) {
+    return false;  // its disk cannot remember the peer now
+  }
+
   /// The process ends.
   void bury() {
     replica.reset();
     store.reset();
-    is_frozen = is_disk_stalled = is_doomed = false;
+    is_frozen = is_disk_stalled = is_doomed = is_busy = false;
     asleep.clear();
+    known.clear();
     ++life;
   }
   /// Those who waited for it hear of it.
@@ -62,13 +75,14 @@ struct SimNode {
   std::uint64_t life = 0;
   bool is_frozen = false;
   bool is_disk_stalled = false;
+  bool is_busy = false;     ///< its turn does not end
   bool is_doomed = false;   ///< dies at the end of this step, and reaches nobody until then
   bool is_damaged = false;  ///< its disk was tampered with
   bool is_lost = false;     ///< will not come back as the voter that it was
   std::optional<std::uint64_t> dies_after;
   std::vector<std::function<void()>> asleep;  ///< what happened to it while it was frozen
   std::vector<Record> durable;
-  std::map<NodeId, std::uint64_t> known;  ///< incarnations of its peers
+  std::map<NodeId, std::uint64_t> known;  ///< peers that were admitted in this life, by their directories
   Slot checked;                           ///< applied slots that were checked
   std::multimap<RequestId, OnAnswer> waiting;
   std::map<ReadId, Reading> reading;

@@ -18,6 +18,7 @@
 #include <paxos/storage/data_directory.hpp>
 #include <paxos/storage/file_system.hpp>
 #include <paxos/storage/log_recovery.hpp>
+#include <paxos/storage/peer_book.hpp>
 #include <paxos/storage/segment.hpp>
 #include <paxos/storage/segment_files.hpp>
 #include <paxos/storage/storage_error.hpp>
@@ -45,7 +46,8 @@ class BasicFileStorage {
       : options_(checked(options)),
         files_(std::move(files)),
         directory_(files_, config.data_dir, config.cluster, config.id),
-        segments_(files_, directory_) {
+        segments_(files_, directory_),
+        peers_(files_, directory_) {
     if (directory_.is_new()) {
       create_log();
     } else {
@@ -145,6 +147,9 @@ class BasicFileStorage {
 
   /// Random, made with the directory: a node that was wiped has another.
   [[nodiscard]] std::uint64_t incarnation() const { return directory_.identity().incarnation; }
+  /// Whether the peer's incarnation is the one that this node met first, in any of its lives. Remembers the first one
+  /// durably before it answers; throws StorageError when it cannot. Belongs to the thread that appends.
+  [[nodiscard]] bool admits_peer(NodeId peer, std::uint64_t incarnation) { return peers_.admits(peer, incarnation); }
   /// Bytes of an unfinished last flush that opening cut off. None of them was ever confirmed.
   [[nodiscard]] std::uint64_t torn_bytes() const { return torn_bytes_; }
 
@@ -314,6 +319,7 @@ class BasicFileStorage {
   Files files_;
   DataDirectory<Files> directory_;
   detail::SegmentFiles<Files> segments_;
+  detail::PeerBook<Files> peers_;
   std::uint64_t torn_bytes_ = 0;
 
   // The thread that flushes.

@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -77,15 +79,17 @@ inline void append_hello_reply_frame(Buffer& out, std::uint64_t fingerprint, Hel
   append_frame(out, FrameKind::hello_reply, fingerprint, [&](Buffer& payload) { encode(payload, reply); });
 }
 
-/// Decides who may talk to this node, and remembers which data directory each peer has. Does no I/O.
+/// Decides who may talk to this node, and remembers which data directory each peer has. Does no I/O of its own.
 class Greeter {
  public:
-  Greeter(const Config& config, std::uint64_t incarnation)
+  /// `admits` is TransportEvents::admits_peer.
+  Greeter(const Config& config, std::uint64_t incarnation, std::function<bool(NodeId, std::uint64_t)> admits = {})
       : id_(config.id),
         cluster_(config.cluster),
         fingerprint_(config.fingerprint()),
         incarnation_(incarnation),
-        members_(config.members) {}
+        members_(config.members),
+        admits_(std::move(admits)) {}
 
   [[nodiscard]] Hello hello_to(NodeId peer) const {
     return Hello{wire_version, cluster_, fingerprint_, id_, peer, incarnation_, Role::peer};
@@ -128,13 +132,21 @@ class Greeter {
   }
 
   /// A node that lost its disk has forgotten its promises: the same id with another directory must not vote.
-  [[nodiscard]] std::string refusal_of_directory(NodeId from, std::uint64_t incarnation) {
+  [[nodiscard]] std::string refusal_of_directory(NodeId from, std::uint64_t incarnation) try {
     if (from == id_) return "it says that it is node " + to_string(id_) + ", as this node is; each needs its own id";
-    const auto known = incarnations_.try_emplace(from, incarnation).first;
-    if (known->second == incarnation) return {};
+    const auto known = incarnations_.find(from);
+    if (known != incarnations_.end() ? known->second == incarnation : is_admitted(from, incarnation)) return {};
     return "another data directory claims to be node " + to_string(from) +
            ": a wiped or cloned node must not vote, as it has forgotten what it promised; start node " +
            to_string(from) + " on the data directory that it had";
+  } catch (const std::exception& error) {
+    return "this node cannot remember node " + to_string(from) + "'s data directory: " + error.what();
+  }
+
+  [[nodiscard]] bool is_admitted(NodeId from, std::uint64_t incarnation) {
+    if (admits_ && !admits_(from, incarnation)) return false;
+    incarnations_.emplace(from, incarnation);
+    return true;
   }
 
   NodeId id_;
@@ -142,6 +154,7 @@ class Greeter {
   std::uint64_t fingerprint_;
   std::uint64_t incarnation_;
   Membership members_;
+  std::function<bool(NodeId, std::uint64_t)> admits_;
   std::map<NodeId, std::uint64_t> incarnations_;  ///< of members only, so at most members_max
 };
 

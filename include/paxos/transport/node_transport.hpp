@@ -42,6 +42,9 @@ struct TransportEvents {
   std::function<void(NodeId, std::string_view why)> on_peer_down;  ///< what waited for this peer is lost
   std::function<void(NodeId, std::string_view why)> on_dropped;    ///< messages to or from this peer were dropped
   std::function<void(std::string_view)> on_refused;                ///< a connection was refused, here or there
+  /// Whether the peer may talk to this node from the data directory of that incarnation; asked once a directory. May
+  /// throw: the peer is refused with that reason. Without it the transport remembers directories for its own life.
+  std::function<bool(NodeId, std::uint64_t incarnation)> admits_peer;
 };
 
 /// The transport that a Node runs on: a Transport with a life, on one serial executor.

@@ -51,7 +51,7 @@ struct TcpShared : std::enable_shared_from_this<TcpShared> {
         fingerprint(config.fingerprint()),
         events(std::move(node_events)),
         options(std::move(tcp_options)),
-        greeter(config, incarnation),
+        greeter(config, incarnation, events.admits_peer),
         random(std::random_device{}()) {}
 
   /// Calls one of `events`, now: never from inside a call of the node's.
