@@ -15,6 +15,7 @@
 #include <paxos/sim/check.hpp>
 
 #include "ledger.hpp"
+#include "totals.hpp"
 
 namespace {
 
@@ -28,6 +29,19 @@ std::vector<std::size_t> numbers_in(const std::string& text) {
   return numbers;
 }
 
+/// Seeds without end, until the time is over; goes on where the file says.
+void soak(sim::Options options, const std::string& file, double seconds) {
+  sim::Totals totals{file};
+  const auto start = std::chrono::steady_clock::now();
+  options.seeds = 100;
+  do {
+    options.first_seed = totals.next_seed;
+    totals.add(sim::check<sim::Ledger>(options, sim::a_new_entry, sim::no_entry_twice));
+    totals.save();
+    std::cout << totals.line() << std::endl;
+  } while (std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() < seconds);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -35,6 +49,8 @@ int main(int argc, char** argv) {
   sim::Options options{.nodes = 3, .seeds = 1};
   std::string only;
   std::vector<std::string> without;
+  std::string soak_file;
+  double seconds = 60;
   bool keeps_schedule = false;
   app.add_option("--seed", options.first_seed, "the first seed")->capture_default_str();
   app.add_option("--seeds", options.seeds, "how many, from there on")->capture_default_str();
@@ -46,6 +62,8 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember(std::vector<std::string>(std::begin(sim::fault_names), std::end(sim::fault_names))));
   app.add_option("--trace", options.trace_lines, "with a failure, print so many of the last lines")
       ->capture_default_str();
+  app.add_option("--soak", soak_file, "go on with new seeds, 100 at a time, and keep the totals in this file");
+  app.add_option("--seconds", seconds, "how long --soak goes on")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_flag("--no-shrink", keeps_schedule, "do not look for the smallest schedule that fails");
   CLI11_PARSE(app, argc, argv);
   options.shrinks = !keeps_schedule;
@@ -54,6 +72,7 @@ int main(int argc, char** argv) {
     for (std::size_t kind = 0; kind < sim::fault_kinds; ++kind)
       for (const std::string& name : without)
         if (name == sim::fault_names[kind]) options.faults = options.faults.without(static_cast<sim::FaultKind>(kind));
+    if (!soak_file.empty()) return soak(options, soak_file, seconds), 0;
     const auto start = std::chrono::steady_clock::now();
     const sim::Report report = sim::check<sim::Ledger>(options, sim::a_new_entry, sim::no_entry_twice);
     std::cout << sim::summary_of(report, std::chrono::steady_clock::now() - start);
