@@ -88,3 +88,16 @@ TEST_CASE("an empty data_dir is refused", "[data_directory]") {
   CHECK_THROWS_MATCHES(TestStorage(config_in("")), StorageError,
                        MessageMatches(ContainsSubstring("data_dir is empty")));
 }
+
+// The process before may have died between the rename and the sync: a power cut could still take the name back.
+TEST_CASE("a directory whose names cannot be synced is not believed", "[data_directory]") {
+  TempDir dir;
+  {
+    const TestStorage store{config_in(dir / "data")};
+  }
+  auto control = std::make_shared<TestFiles::Control>();
+  control->fault = [](Call call) { return call == Call::sync_directory ? eio : std::error_code{}; };
+  CHECK_THROWS_MATCHES((TestStorage{config_in(dir / "data"), {}, TestFiles{control}}), StorageError,
+                       MessageMatches(ContainsSubstring("cannot sync the directory")));
+  CHECK_NOTHROW(TestStorage{config_in(dir / "data")});
+}

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -359,4 +360,55 @@ TEST_CASE("a repair that is interrupted anywhere is finished by the next start",
     CHECK(scene.open(image_of(dir / "data")).slots == expected.slots);
     if (!met) break;
   }
+}
+
+// What a power cut leaves of a sector that is being zeroed begins with zeros and ends with what was there: damage, if
+// nobody had noted what goes on.
+TEST_CASE("a repair that is itself torn is finished by the next start", "[recovery]") {
+  Scene scene{{4, 9}, 700};
+  Image torn = scene.after();
+  const Range last = difference(scene.before().at(first_segment), scene.after().at(first_segment));
+  const std::size_t lost = last.begin / 512 + 3;
+  torn[first_segment].replace(lost * 512, 512, 512, '\0');
+  const auto expected = scene.open(torn);
+  REQUIRE(expected.refusal.empty());
+  REQUIRE(expected.slots < scene.slots());
+
+  TempDir dir;
+  put_back(torn, dir / "data");
+  auto control = std::make_shared<TestFiles::Control>();
+  control->fault = [syncs = 0](Call call) mutable {
+    return call == Call::sync && ++syncs == 3 ? eio : std::error_code{};  // the segment's, the note's, the zeros'
+  };
+  REQUIRE_THROWS_AS((TestStorage{config_in(dir / "data"), small_segments, TestFiles{control}}), StorageError);
+  const Image zeroed = image_of(dir / "data");
+  const std::string& old = torn.at(first_segment);
+  REQUIRE(zeroed.at(first_segment) != old);
+  for (std::size_t sector = last.begin / 512; sector * 512 < last.end; ++sector) {
+    for (const std::size_t cut : {0U, 1U, 31U, 100U, 256U, 480U, 511U}) {
+      CAPTURE(sector, cut);
+      Image image = zeroed;
+      const std::size_t begin = sector * 512 + cut;
+      image[first_segment].replace(begin, 512 - cut, old, begin, 512 - cut);
+      const auto outcome = scene.open(image);
+      REQUIRE(outcome.refusal.empty());
+      REQUIRE(outcome.slots == expected.slots);
+    }
+  }
+  Image none_zeroed = zeroed;
+  none_zeroed[first_segment].replace(last.begin, last.end - last.begin, old, last.begin, last.end - last.begin);
+  CHECK(scene.open(none_zeroed).slots == expected.slots);
+}
+
+TEST_CASE("a note of a repair that is over cuts nothing", "[recovery]") {
+  Scene scene{{2, 2}, 90};
+  Image image = scene.after();
+  const Range last = difference(scene.before().at(first_segment), scene.after().at(first_segment));
+  std::uint32_t seed = 0;
+  REQUIRE(detail::parse_segment_block(std::as_bytes(std::span{image.at(first_segment)}).first(4096), seed));
+  const Buffer note = detail::repair_note({last.begin / 32 * 32, last.end, 3}, seed);
+  image[first_segment].replace(512, note.size(), reinterpret_cast<const char*>(note.data()), note.size());
+  const auto outcome = scene.open(image);
+  CHECK(outcome.refusal.empty());
+  CHECK(outcome.slots == scene.slots());
 }

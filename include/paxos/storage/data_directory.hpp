@@ -49,6 +49,10 @@ class DataDirectory {
     take_lock();
     list_names();
     if (has("identity")) {
+      // A process that died may have left names that only the cache knows. Were they believed, a power cut could take
+      // them later, and all that was acknowledged meanwhile.
+      sync();
+      sync_parents();
       read_identity(cluster, node);
     } else {
       refuse_orphans();

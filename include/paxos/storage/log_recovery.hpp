@@ -7,6 +7,7 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -43,7 +44,8 @@ struct RecoveredLog {
 ///
 /// The log ends at the first frame that cannot be read. That is the tail of an unfinished flush only if
 ///   - no readable frame or segment behind it states, by its flush_first, that the unreadable one was durable; and
-///   - what stands there looks as a write leaves it that was cut short (looks_torn).
+///   - what stands there looks as a write leaves it that was cut short (looks_torn), or a note says that an earlier
+///     start was about to cut the log there.
 /// Behind a torn frame there may be whole ones, of the same flush: sectors reach a disk in any order. They are cut too.
 template <FileSystem Files>
 class LogRecovery {
@@ -230,17 +232,20 @@ class LogRecovery {
                  " cannot be read, though a later flush proves that they were durable. " +
                  slots_affected(behind.highest_slot));
     }
-    if (!looks_torn(bytes_, static_cast<std::size_t>(offset), frame))
+    const auto note = parse_repair_note(bytes_, seeds_[number - 1]);
+    const bool was_being_cut = note && note->offset == offset && note->sequence == log_.next_sequence;
+    if (!was_being_cut && !looks_torn(bytes_, static_cast<std::size_t>(offset), frame))
       refuse(number, offset,
              "record " + first + " cannot be read, and no unfinished write leaves what stands there. " +
                  slots_affected(behind.highest_slot));
     log_.torn_bytes = behind.bytes;
     log_.next_offset = offset;
-    cut(number, offset);
+    cut(number, offset, was_being_cut ? note->end : offset);
   }
 
-  /// Later segments go first, from the last: whenever this is interrupted, the next start finds the same tail.
-  void cut(std::uint64_t number, std::uint64_t offset) {
+  /// Later segments go first, from the last: whenever this is interrupted, the next start finds the same tail. What
+  /// must be zeros goes up to `begun_end` at least.
+  void cut(std::uint64_t number, std::uint64_t offset, std::uint64_t begun_end) {
     for (std::uint64_t next = log_.segments.size(); next > number; --next) {
       throw_on(files_.remove(segments_.path(next)), "cannot remove " + name(next));
       directory_.sync();
@@ -252,10 +257,20 @@ class LogRecovery {
     std::uint64_t size = 0;
     throw_on(files_.size(*file, size), "cannot inspect " + name(number));
     const std::uint64_t full = header_of(number).size;
-    const std::uint64_t used = used_end(bytes_, offset);
+    const std::uint64_t used = std::max(used_end(bytes_, offset), begun_end);
     if (used == offset && size >= full) return;
-    throw_on(write_zeros(files_, *file, offset, size < full ? full : used), "cannot repair " + name(number));
+    // A sector that is torn while it is zeroed looks like damage; and zeros whose sync failed stand in the cache alone.
+    // The note makes the next start zero it all again.
+    const std::uint64_t end = size < full ? full : used;
+    const auto write_and_sync = [&](std::span<const std::byte> bytes) {
+      throw_on(write_fully(files_, *file, bytes, repair_note_offset), "cannot repair " + name(number));
+      throw_on(files_.sync(*file), "cannot sync " + name(number));
+    };
+    const Buffer note = repair_note({offset, end, log_.next_sequence}, seeds_[number - 1]);
+    write_and_sync(note);
+    throw_on(write_zeros(files_, *file, offset, end), "cannot repair " + name(number));
     throw_on(files_.sync(*file), "cannot sync " + name(number));
+    write_and_sync(Buffer(note.size()));
   }
 
   /// A process whose last sync failed may have left pages that the kernel calls clean and the disk does not hold; a

@@ -27,8 +27,8 @@ namespace paxos {
 // and never used again.
 //
 // A segment begins with a block of 4096 bytes: "PAXOSLOG", the fields of SegmentHeader, and the CRC-32C of these; the
-// rest is zero. That CRC seeds every CRC in the segment, so that no record of another segment, node, or life is ever
-// believed.
+// rest is zero, but for the time that a torn end is being cut off: then a RepairNote stands at byte 512. That CRC seeds
+// every CRC in the segment, so that no record of another segment, node, or life is ever believed.
 //
 // Frames follow, each at a multiple of 32 bytes, so that no frame header straddles two sectors:
 //
@@ -188,6 +188,47 @@ inline void spread(Buffer& out, std::size_t begin, std::uint64_t first) {
   decoder(seed);
   if (!decoder.ok() || seed != crc32c(block.first(covered))) return std::nullopt;
   return header;
+}
+
+/// That the log ends at `offset` of the segment and is being filled with zeros from there to `end`: "PAXOSCUT", these
+/// fields, and the CRC-32C of all that. It counts as long as no frame can be read at `offset`.
+struct RepairNote {
+  std::uint64_t offset = 0;
+  std::uint64_t end = 0;
+  std::uint64_t sequence = 0;  ///< the frame that would stand at `offset`
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(offset, end, sequence);
+  }
+};
+
+inline constexpr std::array<char, 8> repair_magic{'P', 'A', 'X', 'O', 'S', 'C', 'U', 'T'};
+inline constexpr std::size_t repair_note_offset = 512;  ///< a sector of its own: to write it harms no other field
+inline constexpr std::size_t repair_note_bytes = repair_magic.size() + 3 * 8 + 4;
+
+[[nodiscard]] inline Buffer repair_note(const RepairNote& note, std::uint32_t seed) {
+  Buffer bytes;
+  Encoder encoder{bytes};
+  encoder.raw(repair_magic.data(), repair_magic.size());
+  encoder(note);
+  encoder(crc32c(bytes, seed));
+  return bytes;
+}
+
+/// The note in a segment; nullopt when there is none, or a torn one: then nothing was zeroed yet, or all was.
+[[nodiscard]] inline std::optional<RepairNote> parse_repair_note(std::span<const std::byte> segment,
+                                                                 std::uint32_t seed) {
+  if (segment.size() < segment_header_bytes) return std::nullopt;
+  const auto bytes = segment.subspan(repair_note_offset, repair_note_bytes);
+  RepairNote note;
+  std::uint32_t crc = 0;
+  Decoder decoder{bytes.subspan(repair_magic.size())};
+  decoder(note, crc);
+  if (!std::ranges::equal(bytes.first(repair_magic.size()), std::as_bytes(std::span{repair_magic})) ||
+      crc != crc32c(bytes.first(repair_note_bytes - 4), seed) || note.end > segment.size() || note.end < note.offset)
+    return std::nullopt;
+  return note;
 }
 
 [[nodiscard]] inline std::uint32_t frame_header_crc(std::span<const std::byte> header, std::uint64_t offset,
