@@ -23,6 +23,13 @@ class Clients {
  public:
   using Commands = std::function<typename Machine::Command(Random&)>;
 
+  /// What they do when they act, in percent.
+  struct Habits {
+    unsigned writes = 100;
+    unsigned retries = 50;
+    unsigned reads = 30;
+  };
+
   struct Counts {
     std::uint64_t acknowledged = 0;
     std::uint64_t not_applied = 0;
@@ -36,8 +43,9 @@ class Clients {
   Clients& operator=(const Clients&) = delete;
 
   /// Acts now and then, the next time after at most `pause`, until stop().
-  void act_every(Duration pause) {
+  void act_every(Duration pause, const Habits& habits = {}) {
     pause_ = pause;
+    habits_ = habits;
     is_acting_ = true;
     act_later();
   }
@@ -73,10 +81,11 @@ class Clients {
   }
 
   void act() {
-    for (std::uint64_t i = random_.below(4); i > 0; --i)
-      if (const auto node = some_node()) write_at(*node);
-    if (random_.chance(50)) act_as_named();
-    if (!random_.chance(30)) return;
+    if (random_.chance(habits_.writes))
+      for (std::uint64_t i = random_.below(4); i > 0; --i)
+        if (const auto node = some_node()) write_at(*node);
+    if (random_.chance(habits_.retries)) act_as_named();
+    if (!random_.chance(habits_.reads)) return;
     if (const auto node = some_node()) read_at(*node);
   }
 
@@ -133,6 +142,7 @@ class Clients {
   Commands commands_;
   Random random_;
   Duration pause_{};
+  Habits habits_;
   bool is_acting_ = false;
   std::size_t open_ = 0;
   Counts counts_;

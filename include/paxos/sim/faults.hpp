@@ -34,6 +34,9 @@ enum class FaultKind : std::uint8_t {
   crash,              ///< `node` loses its power: what was not synced is lost, kept or torn, sector by sector
   power_cut,          ///< all nodes lose their power
   crash_on_send,      ///< `node` dies right at its next message of kind `amount`
+  crash_on_write,     ///< `node` loses its power right behind the `amount`-th operation of its disk from now
+  election,           ///< `node` is asked to lead, now and every so often: by `amount`, it alone or each in turn
+  busy,               ///< the turns of `node` do not end: much is handled in one
   freeze,             ///< `node` stands still, as under SIGSTOP, and knows nothing of it
   clock,              ///< the clock of `node` drifts by `amount` permille, and may leap
   slow_disk,          ///< flushes take up to `amount` ms
@@ -60,6 +63,9 @@ inline constexpr std::string_view fault_names[] = {"loss",
                                                    "crash",
                                                    "power_cut",
                                                    "crash_on_send",
+                                                   "crash_on_write",
+                                                   "election",
+                                                   "busy",
                                                    "freeze",
                                                    "clock",
                                                    "slow_disk",
@@ -112,7 +118,8 @@ struct Fault {
 }
 
 /// The faults of one seed, in order of time: each kind is in with an even chance, and then often or seldom, for long or
-/// for short. Disks are damaged only of as many nodes as the cluster can lose for good.
+/// for short. Troubles come together: many begin where and when another one begins or ends. Disks are damaged only of
+/// as many nodes as the cluster can lose for good.
 class ScheduleDraw {
  public:
   /// `pace`: a time in which a healthy cluster gets something done; faults last some small multiple of it.
@@ -130,6 +137,7 @@ class ScheduleDraw {
       if (!is_in || !faults_.has(kind) || (is_damage(kind) && losable == 0)) continue;
       for (std::uint64_t n = 0; n < count; ++n) {
         Fault fault = draw(kind);
+        if (!schedule_.empty() && random_.chance(50)) join(fault, schedule_[random_.below(schedule_.size())]);
         // The nodes that may be lost for good stand side by side in the ring of ids.
         if (is_damage(kind)) fault.node = NodeId{1 + (first_losable.value() - 1 + random_.below(losable)) % nodes_};
         schedule_.push_back(fault);
@@ -148,11 +156,21 @@ class ScheduleDraw {
     Fault fault{kind, random_.between({}, length_), {}, any_node(), any_node(), 0};
     fault.length = random_.between({}, pace_ * static_cast<Duration::rep>(random_.chance(20) ? 60 : 12));
     const bool is_short = random_.chance(50);
+    if (kind == FaultKind::election || kind == FaultKind::busy) fault.length /= 4;
     fault.amount = amount_of(kind);
     // Back before anybody noticed, as often as not.
     if (is_short && (kind == FaultKind::crash || kind == FaultKind::kill || kind == FaultKind::power_cut))
       fault.length = {};
     return fault;
+  }
+
+  /// Puts a fault beside another one: what one of them laid open, the other may hit.
+  void join(Fault& fault, const Fault& other) {
+    if (random_.chance(75)) fault.node = other.node;
+    fault.at = other.at;
+    if (random_.chance(60)) fault.at += other.length;
+    if (random_.chance(60)) fault.at += random_.between({}, pace_ / 2);
+    fault.at = std::min(fault.at, length_);
   }
 
   std::uint64_t amount_of(FaultKind kind) {
@@ -167,7 +185,8 @@ class ScheduleDraw {
       case FaultKind::clock: return random_.below(400);
       case FaultKind::slow_disk: return 1 + random_.below(4 * ms(pace_));
       case FaultKind::disk_full: return random_.below(40'000);
-      case FaultKind::disk_error: return 1 + random_.below(40);
+      case FaultKind::disk_error:
+      case FaultKind::crash_on_write: return 1 + random_.below(40);
       default: return random_();
     }
   }

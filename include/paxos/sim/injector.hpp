@@ -46,9 +46,13 @@ class Injector {
         if (!is_over_) begin(fault);
       });
     cluster_.on_send = [this](NodeId from, NodeId, const Message& message) { on_send(from, message); };
-    cluster_.on_death = [this](NodeId id) {
+    const bool is_eager = std::ranges::count(schedule_, FaultKind::election, &Fault::kind) != 0;
+    cluster_.on_death = [this, is_eager](NodeId id) {
       cluster_.schedule(cluster_.random().chance(50) ? Duration{} : cluster_.config(id).election_timeout,
-                        [this, id] { start(id); });
+                        [this, id, is_eager] {
+                          start(id);
+                          if (is_eager && cluster_.random().chance(50)) stand(id);
+                        });
     };
   }
   Injector(const Injector&) = delete;
@@ -97,6 +101,14 @@ class Injector {
       case FaultKind::crash_on_send:
         armed_[node] = fault.amount;
         return end_later(fault, [this, node] { armed_.erase(node); });
+      case FaultKind::crash_on_write:
+        hit(fault, was_up);
+        return cluster_.die_after_operation(node, cluster_.disk(node).operations() + fault.amount);
+      case FaultKind::election: return hit(fault, was_up), elect(fault, fault.length, 0);
+      case FaultKind::busy:
+        hit(fault, was_up);
+        cluster_.hold_turns(node);
+        return end_later(fault, [this, node] { cluster_.end_turns(node); });
       case FaultKind::freeze:
         hit(fault, was_up);
         if (was_up) cluster_.freeze(node);
@@ -192,6 +204,20 @@ class Injector {
     if (!cluster_.is_frozen(id)) return;
     cluster_.thaw(id);
     if (on_wake && cluster_.is_up(id)) on_wake(id);
+  }
+
+  void stand(NodeId id) {
+    if (!is_over_ && cluster_.is_up(id) && !cluster_.is_frozen(id)) cluster_.stand(id);
+  }
+  void elect(const Fault& fault, Duration left, std::uint64_t turn) {
+    const auto ids = cluster_.ids();
+    const bool is_alone = fault.amount % 2 == 0;
+    stand(is_alone ? fault.node : ids[(fault.node.value() + turn) % ids.size()]);
+    const Duration beat = cluster_.config(fault.node).heartbeat_interval * (1 + fault.amount / 2 % 24) / 4;
+    if (left >= beat)
+      cluster_.schedule(beat, [this, &fault, left, beat, turn] {
+        if (!is_over_) elect(fault, left - beat, turn + 1);
+      });
   }
 
   void cut_power(const Fault& fault) {

@@ -139,6 +139,159 @@ EDITS = [
     ("replica.hpp", "if (status.ok()) {\n      outbox_.on_durable(store_.durable());",
      """if (status.ok() || MUTANT(goes-on-after-a-failed-flush)) {
       outbox_.on_durable(MUTANT(goes-on-after-a-failed-flush) ? WriteTicket{~0ULL} : store_.durable());"""),
+    # Messages that wait, and their merging.
+    ("replica/outbox.hpp", "if (left->last.next() != right->first) continue;",
+     "if (left->last.next() != right->first && !(MUTANT(acks-merged-over-a-gap) && left->last < right->first)) continue;"),
+    ("replica/outbox.hpp", "|| left->ballot != right->ballot) continue;",
+     "|| (left->ballot != right->ballot && !MUTANT(acks-merged-over-ballots))) continue;"),
+    ("replica/outbox.hpp", "if (waiting_.size() < waiting_max) waiting_",
+     "if (waiting_.size() < waiting_max || MUTANT(outbox-without-a-bound)) waiting_"),
+    # Slots that are over.
+    ("role/acceptor.hpp", "if (store_.read(accept.slot) != accept.value) return;",
+     "if (store_.read(accept.slot) != accept.value && !MUTANT(any-value-confirmed-in-a-chosen-slot)) return;"),
+    ("role/acceptor.hpp", "if (!votes_.admits(accept.slot)) return;",
+     "if (!votes_.admits(accept.slot) && !MUTANT(acceptor-window-ignored)) return;"),
+    ("role/proposer.hpp", "while (in_flight_.admits(next_slot_)) {",
+     "while (in_flight_.admits(next_slot_) || MUTANT(proposer-window-ignored)) {"),
+    ("role/proposer.hpp", "        const auto found = reported_.find(next_slot_);\n",
+     """        const auto found = reported_.find(next_slot_);
+        if (found == reported_.end() && MUTANT(holes-left)) {
+          next_slot_ = next_slot_.next();
+          continue;
+        }
+"""),
+    ("role/learner.hpp", "if (!is_held(slot, *known)) {", "if (!is_held(slot, *known) && !MUTANT(any-vote-logged-as-chosen)) {"),
+    ("role/learner.hpp", "    above_.advance(recovered.chosen_through);\n",
+     """    above_.advance(MUTANT(applied-again-after-a-restart) && recovered.chosen_through > Slot{}
+                       ? recovered.chosen_through.previous()
+                       : recovered.chosen_through);
+"""),
+    # What users are told.
+    ("replica/submitter.hpp", "    const bool is_new = reign != reign_;\n",
+     """    const bool is_new = reign != reign_;
+    if (MUTANT(answered-before-chosen) && !pending_.empty() && pending_.begin()->second.has_left)
+      finish(pending_.begin(), Answer{pending_.begin()->first, std::nullopt, {}});
+"""),
+    ("replica/session_table.hpp", "return *session.answers.at(id.sequence - session.lowest);",
+     """if (MUTANT(answer-of-another-command))
+      for (const auto& other : session.answers)
+        if (other) return *other;
+    return *session.answers.at(id.sequence - session.lowest);"""),
+    ("replica/session_table.hpp", "[](const auto& entry) { return entry.second.last_use; });",
+     """[this](const auto& entry) {
+          // What differs from node to node: here an address, as a local clock would.
+          return MUTANT(evicted-by-a-local-order) ? (reinterpret_cast<std::uintptr_t>(this) >> 6) * entry.second.last_use % 7
+                                                  : entry.second.last_use;
+        });"""),
+    ("replica/submitter.hpp", "        pending.is_with_proposer = false;\n        hand_over(pending, now, propose);",
+     """        if (MUTANT(lost-slot-lost-command)) continue;
+        pending.is_with_proposer = false;
+        hand_over(pending, now, propose);"""),
+    # Who leads.
+    ("role/leader_election.hpp", "return membership_.is_quorum(supporters_) ? Advice::stand : Advice::none;\n  }\n\n  /// Whether a quorum answered",
+     """return membership_.is_quorum(supporters_) || MUTANT(no-pre-vote) ? Advice::stand : Advice::none;
+  }
+
+  /// Whether a quorum answered"""),
+    ("role/leader_election.hpp", "    if (standing_ == Standing::leader) return false;\n",
+     """    if (MUTANT(support-against-a-leader)) return true;
+    if (standing_ == Standing::leader) return false;
+"""),
+    ("role/leader_election.hpp", "    return random_.between(config_.election_timeout, 2 * config_.election_timeout);",
+     """    if (MUTANT(no-back-off)) return config_.election_timeout;
+    if (MUTANT(stands-again-at-once)) return Duration{};
+    return random_.between(config_.election_timeout, 2 * config_.election_timeout);"""),
+    ("role/leader_election.hpp", "if (!may_lead || !has_quorum(now)) return Advice::resign;",
+     """if ((!may_lead && !MUTANT(stalled-disk-ignored)) || (!has_quorum(now) && !MUTANT(leads-without-a-quorum)))
+        return Advice::resign;"""),
+    ("replica.hpp", "case Verdict::stalled: follow_advice(Advice::resign, now); break;",
+     "case Verdict::stalled: if (!MUTANT(stuck-reign-goes-on)) follow_advice(Advice::resign, now); break;"),
+    ("replica.hpp", "case Verdict::wedged: follow_advice(Advice::stand, now); break;",
+     "case Verdict::wedged: if (!MUTANT(wedged-reign-goes-on)) follow_advice(Advice::stand, now); break;"),
+    ("role/leader_election.hpp", "if (slots_between(peer.chosen_through, chosen_through) > config_.window_slots) continue;",
+     "if (slots_between(peer.chosen_through, chosen_through) > config_.window_slots && !MUTANT(handed-over-to-a-laggard)) continue;"),
+    ("role/leader_election.hpp", "from == leader_ && offer.ballot == leader_ballot_ ? Advice::stand",
+     "((from == leader_ && offer.ballot == leader_ballot_) || MUTANT(anybody-hands-over)) ? Advice::stand"),
+    ("replica.hpp", "if (proposer_.phase() != Proposer<Box>::Phase::idle && proposer_.ballot() < ballot) proposer_.stand_down();",
+     """if (proposer_.phase() != Proposer<Box>::Phase::idle && proposer_.ballot() < ballot &&
+        !MUTANT(deposed-leader-goes-on)) proposer_.stand_down();"""),
+    ("replica/ballot_book.hpp", "return ballot.round <= round_max &&", "return (ballot.round <= round_max || MUTANT(rounds-without-a-bound)) &&"),
+    ("replica/ballot_book.hpp", "return ballot.node == from && is_sane(ballot);",
+     "return (ballot.node == from || MUTANT(ballots-of-others-obeyed)) && is_sane(ballot);"),
+    # Catching up.
+    ("role/catch_up.hpp", "      fallback = peer;\n", "      if (!MUTANT(leader-never-asked)) fallback = peer;\n"),
+    ("role/catch_up.hpp", "if (!reply.values.empty()) return asked_.reset();",
+     "if (!reply.values.empty() || MUTANT(empty-answers-multiply)) return asked_.reset();"),
+    ("role/catch_up.hpp", "|| asked_->peer != from ||", "|| (asked_->peer != from && !MUTANT(late-answer-ends-the-wait)) ||"),
+    ("role/catch_up.hpp", "(bytes > 0 && bytes + value->size() > config_.catch_up_bytes_max)",
+     "(bytes > 0 && bytes + value->size() > config_.catch_up_bytes_max && !MUTANT(catch-up-without-a-bound))"),
+    ("role/catch_up.hpp", "      if (bytes > config_.catch_up_bytes_max) break;\n",
+     "      if (bytes > config_.catch_up_bytes_max && !MUTANT(catch-up-without-a-bound)) break;\n"),
+    # The disk: syncs and their errors.
+    ("storage/file_storage.hpp", "if (const auto error = files_.sync_data(*written[i]))",
+     """if (auto error = MUTANT(no-sync) ? std::error_code{} : files_.sync_data(*written[i]);
+          error && MUTANT(failed-sync-tried-again) ? bool(error = files_.sync_data(*written[i]))
+                                                   : error && !MUTANT(sync-error-ignored))"""),
+    ("storage/file_storage.hpp", "return WriteTicket{durable_.load(std::memory_order_acquire)};",
+     """if (MUTANT(appended-taken-for-durable)) {
+      const std::lock_guard lock{const_cast<std::mutex&>(mutex_)};
+      return last_ticket_;
+    }
+    return WriteTicket{durable_.load(std::memory_order_acquire)};"""),
+    ("storage/file_storage.hpp", "        if (status.code != Errc::storage_full) failure_ = status;\n",
+     """        if (status.code != Errc::storage_full && !MUTANT(failed-flush-is-not-final)) failure_ = status;
+        if (status.code == Errc::storage_full && MUTANT(full-disk-drops-records)) writing_.clear();
+"""),
+    ("storage/segment_files.hpp", "if ((error = files_.sync(*next_)) ||",
+     "if ((!MUTANT(segment-renamed-before-its-sync) && (error = files_.sync(*next_))) ||"),
+    ("storage/segment_files.hpp", "(error = files_.sync_directory(directory_.path())))",
+     "(!MUTANT(segment-name-not-synced) && (error = files_.sync_directory(directory_.path()))))"),
+    ("storage/data_directory.hpp", "\"cannot create '\" + file(\"identity\") + \"'\");\n    sync();\n",
+     "\"cannot create '\" + file(\"identity\") + \"'\");\n    if (!MUTANT(identity-name-not-synced)) sync();\n"),
+    ("storage/data_directory.hpp", "if (!error) error = files_.sync(target);",
+     "if (!error && !MUTANT(identity-renamed-before-its-sync)) error = files_.sync(target);"),
+    ("storage/data_directory.hpp", "  void sync_parents() {\n", "  void sync_parents() {\n    if (MUTANT(parents-not-synced)) return;\n"),
+    ("storage/data_directory.hpp", "if (!files_.try_lock(lock_)) {", "if (!files_.try_lock(lock_) && !MUTANT(no-lock)) {"),
+    ("storage/data_directory.hpp", "if (identity_.cluster != cluster || identity_.node != node)",
+     "if ((identity_.cluster != cluster || identity_.node != node) && !MUTANT(directory-of-another-node))"),
+    # The disk: what is believed at a start.
+    ("storage/log_recovery.hpp", "    throw_on(files_.sync(*file), \"cannot sync \" + name(number));\n    Buffer block",
+     "    if (!MUTANT(no-sync-at-start)) throw_on(files_.sync(*file), \"cannot sync \" + name(number));\n    Buffer block"),
+    ("storage/log_recovery.hpp", "if (last_flush_.segment == 0) return;",
+     "if (last_flush_.segment == 0 || MUTANT(no-sync-at-start) || MUTANT(last-flush-not-rewritten)) return;"),
+    ("storage/log_recovery.hpp", "if (behind.proof > log_.next_sequence) {",
+     "if (behind.proof > log_.next_sequence && !MUTANT(log-cut-at-any-damage) && !MUTANT(later-flushes-prove-nothing)) {"),
+    ("storage/log_recovery.hpp", "if (!was_being_cut && !looks_torn(bytes_, static_cast<std::size_t>(offset), frame))",
+     """if ((!was_being_cut && !looks_torn(bytes_, static_cast<std::size_t>(offset), frame) && !MUTANT(log-cut-at-any-damage) &&
+         !MUTANT(rot-taken-for-a-torn-tail)) || (behind.bytes > 0 && MUTANT(torn-tail-taken-for-damage)))"""),
+    ("storage/log_recovery.hpp", "    const std::uint64_t used = std::max(used_end(bytes_, offset), begun_end);\n",
+     """    const std::uint64_t used = std::max(used_end(bytes_, offset), begun_end);
+    if (MUTANT(torn-tail-left)) return;
+"""),
+    ("storage/log_recovery.hpp", "if (header.sequence != log_.next_sequence || (!begins_flush && header.flush_first != flush_first_))",
+     """if (!MUTANT(records-of-any-place) &&
+        (header.sequence != log_.next_sequence || (!begins_flush && header.flush_first != flush_first_)))"""),
+    ("storage/segment.hpp", "  const std::uint64_t little = little_endian(offset);\n",
+     """  const std::uint64_t little = little_endian(MUTANT(records-of-any-place) ? std::uint64_t{} : offset);
+  if (MUTANT(records-of-any-place)) seed = 0;
+"""),
+    ("storage/segment.hpp", "frame.header.header_crc != frame_header_crc(rest, offset, seed))",
+     "(frame.header.header_crc != frame_header_crc(rest, offset, seed) && !MUTANT(no-record-checksum)))"),
+    ("storage/segment.hpp", "frame.valid = crc32c(frame.payload(), seed) == frame.header.payload_crc;",
+     """frame.valid = crc32c(frame.payload(), seed) == frame.header.payload_crc || MUTANT(no-record-checksum) ||
+                  MUTANT(no-payload-checksum);"""),
+    # Who is who.
+    ("storage/peer_book.hpp", "if (std::ranges::binary_search(directory_.names(), \"peers\")) read();",
+     "if (std::ranges::binary_search(directory_.names(), \"peers\") && !MUTANT(peers-forgotten-at-restart)) read();"),
+    ("storage/peer_book.hpp", "return known->second == incarnation;", "return known->second == incarnation || MUTANT(wiped-node-admitted);"),
+    ("sim/sim_node.hpp", "if (found != known.end()) return found->second == incarnation;",
+     "if (found != known.end()) return found->second == incarnation || MUTANT(wiped-node-admitted);"),
+    ("transport/hello.hpp", "known->second == incarnation : is_admitted(", "known->second == incarnation || MUTANT(wiped-node-welcomed) : is_admitted("),
+    ("transport/hello.hpp", "if (hello.cluster != cluster_)", "if (hello.cluster != cluster_ && !MUTANT(strange-cluster-welcomed))"),
+    ("transport/hello.hpp", "if (from == id_) return \"it says", "if (from == id_ && !MUTANT(own-id-welcomed)) return \"it says"),
+    ("transport/frame.hpp", "if (length > payload_bytes_max_) return", "if (length > payload_bytes_max_ && !MUTANT(frame-length-unbounded)) return"),
+    ("transport/frame.hpp", "      error_ = FrameError::bad_checksum;\n      return std::nullopt;",
+     "      if (!MUTANT(no-frame-checksum)) {\n        error_ = FrameError::bad_checksum;\n        return std::nullopt;\n      }"),
 ]
 
 SITE = re.compile(r"MUTANT\(([a-z0-9-]+)\)")
