@@ -81,6 +81,8 @@ class Process {
     redirect(line.input_file, O_RDONLY, STDIN_FILENO);
     redirect(line.output_file, O_WRONLY | O_CREAT | O_APPEND, STDOUT_FILENO);
     redirect(line.error_file, O_WRONLY | O_CREAT | O_APPEND, STDERR_FILENO);
+    // A connection of the test's would stay open for as long as any child has it too.
+    ::close_range(STDERR_FILENO + 1, ~0U, 0);
     ::execv(argv[0], argv.data());
     ::_exit(127);
   }
