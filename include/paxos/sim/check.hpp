@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -94,7 +95,8 @@ class Shape {
  public:
   Shape(const Options& options, std::uint64_t seed) : adjust_(options.adjust) {
     Random mix{seed * 2 + 1};
-    nodes = options.nodes != 0 ? options.nodes : 1 + mix.below(5);
+    constexpr std::array<std::size_t, 10> sizes{1, 2, 3, 3, 3, 3, 4, 5, 5, 5};
+    nodes = options.nodes != 0 ? options.nodes : sizes[static_cast<std::size_t>(mix.below(sizes.size()))];
     window_slots_ = 1 + mix.below(8);
     has_priorities_ = mix.chance(30);
     has_tiny_table_ = mix.chance(30);
@@ -193,6 +195,8 @@ class Run {
     require_stability();
     cluster_.heal();
     report_.worst_recovery = std::max(report_.worst_recovery, require_progress());
+    quorum_ = cluster_.ids();
+    std::erase_if(quorum_, [&](NodeId id) { return cluster_.is_damaged(id); });
     require_service_everywhere();
     return report(injector.tally());
   }
@@ -264,6 +268,10 @@ class Run {
       ensure(clients_.counts().acknowledged == before + 1,
              [&] { return "no progress: after healing a command was refused: " + clients_.last_error(); });
       require_agreement();
+      const std::uint64_t reads = clients_.counts().reads;
+      clients_.read_at(id);
+      ensure(cluster_.run_until([&] { return clients_.open() == 0; }, patience), "no progress: a read never ended");
+      ensure(clients_.counts().reads == reads + 1, "no progress: after healing a read was not confirmed");
     }
   }
 

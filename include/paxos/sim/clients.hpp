@@ -57,7 +57,11 @@ class Clients {
     cluster_.submit(node, commands_(random_), [this](const Answer& answer) { on_end(answer); });
   }
   void read_at(NodeId node) {
-    cluster_.read(node, [this](const Machine* machine) { counts_.reads += machine != nullptr ? 1 : 0; });
+    ++open_;
+    cluster_.read(node, [this](const Machine* machine) {
+      --open_;
+      counts_.reads += machine != nullptr ? 1 : 0;
+    });
   }
 
   [[nodiscard]] std::size_t open() const { return open_; }

@@ -31,7 +31,9 @@ class Clock {
  private:
   static constexpr std::int64_t million = 1'000'000;
 
-  [[nodiscard]] Duration own(Duration real) const { return real + real / million * drift_; }
+  [[nodiscard]] Duration own(Duration real) const {
+    return real + real / million * drift_ + real % million * drift_ / million;
+  }
   void settle(Time real) {
     own_ = read(real);
     since_ = real;

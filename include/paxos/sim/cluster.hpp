@@ -128,6 +128,8 @@ class Cluster {
     SimNode& node = *nodes_.at(id);
     if (node.replica) return;
     trace_.line(now(), [&] { return to_string(id) + " starts"; });
+    node.failed_calls_before = node.disk.failed_calls();
+    node.full_calls_before = node.disk.full_calls();
     try {
       node.store = std::make_unique<LoggedStorage>(node.config, storage_options, node.disk, node.random());
       const typename ReplicaType::Life life{node.random(), SessionId{node.random(), node.random()}};
@@ -292,6 +294,7 @@ class Cluster {
     if (nodes_.at(from)->is_doomed) return;
     ++sent_[std::string{name_of(message)}];
     loses_this_ = false;
+    judge_->ghosts().check_said(from, message);
     if (on_send) on_send(from, to, message);
     const std::uint64_t incarnation = nodes_.at(from)->store->incarnation();
     auto copies = loses_this_ ? std::vector<Links::Copy>{} : links_.carry(from, to, message, conditions_);
@@ -357,8 +360,12 @@ class Cluster {
       if (node.life != life || !node.replica) return;
     }
     if (node.is_doomed) return die(id, std::nullopt);
-    // A node that stopped itself is an ended process, and somebody starts it again.
-    if (!node.replica->status().failure.ok()) restart_later(id);
+    const Status& failure = node.replica->status().failure;
+    if (failure.ok()) return;
+    ensure(node.has_met_an_error() || node.is_damaged,
+           [&] { return "node " + to_string(id) + " stopped itself without a reason: " + failure.text; });
+    // It is an ended process, and somebody starts it again.
+    restart_later(id);
   }
 
   void answer(NodeId id, SimNode& node) {
@@ -397,7 +404,7 @@ class Cluster {
     node.replica.reset();
     node.store.reset();
     if (node.has_reached_its_end()) return die(id, node.dies_after);
-    const bool is_transient = node.disk.is_full() || why.find("nput/output error") != std::string::npos;
+    const bool is_transient = node.has_met_an_error() || node.disk.full_calls() > node.full_calls_before;
     node.disk.kill(node.chance());
     if (node.is_damaged && !is_transient) {
       node.is_lost = true;

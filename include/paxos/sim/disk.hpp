@@ -190,6 +190,7 @@ class Disk {
     cache_names_.clear();
     settled_names_.clear();
     platter_names_.clear();
+    unsynced_names_.clear();
   }
 
  private:
@@ -207,6 +208,7 @@ class Disk {
     Bytes settled;  ///< without what stands in the journal
     Bytes platter;
     std::map<std::size_t, std::vector<Sector>> unsynced;  ///< by offset: what writes made of the sector, oldest first
+    std::map<std::size_t, std::vector<Sector>> doubtful;  ///< as `unsynced`, but no later sync will write them
     std::map<std::size_t, Sector> previous;  ///< by offset: the sector before the sync that changed it last
     std::set<std::size_t> last_synced;       ///< the offsets that the last sync changed
   };
@@ -253,7 +255,7 @@ class Disk {
         files_.at(operation.inode).unsynced.clear();
         return;
       case Kind::write: return apply_write(files_.at(operation.inode), operation);
-      case Kind::failed_sync: files_.at(operation.inode).unsynced.clear(); return;
+      case Kind::failed_sync: return apply_failed_sync(files_.at(operation.inode));
       case Kind::sync:
       case Kind::sync_data: return apply_sync(files_.at(operation.inode), operation.kind == Kind::sync);
     }
@@ -272,6 +274,15 @@ class Disk {
       file.unsynced[at].push_back(sector_of(file.settled, at));
   }
 
+  /// The pages are clean now, whatever of them reached the platter: a power cut tells.
+  static void apply_failed_sync(File& file) {
+    for (auto& [at, versions] : file.unsynced) {
+      auto& doubtful = file.doubtful[at];
+      doubtful.insert(doubtful.end(), versions.begin(), versions.end());
+    }
+    file.unsynced.clear();
+  }
+
   static void apply_sync(File& file, bool size_too) {
     if (size_too) file.platter.resize(file.settled.size());
     std::set<std::size_t> changed;
@@ -280,6 +291,7 @@ class Disk {
       if (at >= file.platter.size()) return false;
       file.previous[at] = sector_of(file.platter, at);
       put_into(file.platter, at, entry.second.back());
+      file.doubtful.erase(at);
       changed.insert(at);
       return true;
     });
@@ -288,22 +300,28 @@ class Disk {
 
   static void lose_unsynced(File& file, const Choose& choose) {
     if (file.settled.size() != file.platter.size() && choose(2) == 1) file.platter.resize(file.settled.size());
-    for (const auto& [at, versions] : file.unsynced) {
-      if (at >= file.platter.size()) continue;
+    for (const auto* lost : {&file.doubtful, &file.unsynced}) keep_some(file.platter, *lost, choose);
+    file.doubtful.clear();
+    file.unsynced.clear();
+    file.cache = file.settled = file.platter;
+  }
+
+  static void keep_some(Bytes& platter, const std::map<std::size_t, std::vector<Sector>>& written,
+                        const Choose& choose) {
+    for (const auto& [at, versions] : written) {
+      if (at >= platter.size()) continue;
       const auto picked = static_cast<std::size_t>(choose(versions.size() + 2));
       if (picked == 0) continue;  // lost
       if (picked <= versions.size()) {
-        put_into(file.platter, at, versions[picked - 1]);
+        put_into(platter, at, versions[picked - 1]);
         continue;
       }
-      constexpr std::array<std::size_t, 4> cuts{1, 100, 256, 511};
+      constexpr std::array<std::size_t, 6> cuts{1, 31, 100, 256, 300, 511};
       const std::size_t cut = cuts[static_cast<std::size_t>(choose(cuts.size()))];
-      Sector torn = sector_of(file.platter, at);
+      Sector torn = sector_of(platter, at);
       std::copy_n(versions.back().begin(), cut, torn.begin());
-      put_into(file.platter, at, torn);
+      put_into(platter, at, torn);
     }
-    file.unsynced.clear();
-    file.cache = file.settled = file.platter;
   }
 
   void drop_unnamed() {

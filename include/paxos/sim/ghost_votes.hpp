@@ -13,9 +13,11 @@
 #include <paxos/core/command.hpp>
 #include <paxos/core/ensure.hpp>
 #include <paxos/core/membership.hpp>
+#include <paxos/core/message.hpp>
 #include <paxos/core/record.hpp>
 #include <paxos/core/slot.hpp>
 #include <paxos/policy/storage.hpp>
+#include <paxos/sim/trace.hpp>
 
 namespace paxos::sim {
 
@@ -32,7 +34,10 @@ class GhostVotes {
   void on_durable(NodeId node, const Record& record) {
     if (expelled_.contains(node)) return;
     if (const auto* promise = std::get_if<PromiseRecord>(&record)) on_promise(node, promise->ballot);
-    if (const auto* accept = std::get_if<AcceptRecord>(&record)) on_vote(node, *accept);
+    if (const auto* accept = std::get_if<AcceptRecord>(&record)) {
+      on_promise(node, accept->ballot);  // invariant 3
+      on_vote(node, *accept);
+    }
     if (const auto* chosen = std::get_if<ChosenRecord>(&record)) on_logged(node, chosen->through);
     if (const auto* learnt = std::get_if<LearnRecord>(&record)) on_logged(node, learnt->slot);
   }
@@ -58,6 +63,29 @@ class GhostVotes {
     });
     ensure(recovered.chosen_through == Slot{} || chosen(recovered.chosen_through) != nullptr,
            [&] { return "node " + to_string(node) + " recovered slots as chosen that never were"; });
+  }
+
+  /// `node` says `message`: what it claims must be durable (invariant 7).
+  void check_said(NodeId node, const Message& message) {
+    if (expelled_.contains(node)) return;
+    const auto claim = [&](bool holds) {
+      ensure(holds, [&] {
+        return "node " + to_string(node) + " says what its disk does not hold, which promised " +
+               to_string(promised_[node]) + ": " + detail::describe(message);
+      });
+    };
+    const Ballot& promised = promised_[node];
+    if (const auto* prepare = std::get_if<Prepare>(&message)) claim(promised >= prepare->ballot);
+    if (const auto* nack = std::get_if<Nack>(&message)) claim(promised >= nack->promised);
+    if (const auto* promise = std::get_if<Promise>(&message)) {
+      claim(promised >= promise->ballot);
+      for (const AcceptedValue& vote : promise->accepted) claim(has_voted(node, vote.slot, vote.ballot));
+    }
+    if (const auto* accepted = std::get_if<Accepted>(&message)) {
+      for (Slot slot = accepted->first; slot <= accepted->last; slot = slot.next())
+        claim(has_voted(node, slot, accepted->ballot) ||
+              (promised >= accepted->ballot && chosen(slot) != nullptr));  // a vote that can change nothing
+    }
   }
 
   /// Another disk was put in the place of `node`'s: it is no voter any more, whatever it says.
@@ -88,6 +116,12 @@ class GhostVotes {
     Value value;
     Votes votes;
   };
+
+  [[nodiscard]] bool has_voted(NodeId node, Slot slot, const Ballot& ballot) const {
+    const auto found = votes_.find({slot, ballot});
+    const auto member = membership_.index_of(node);
+    return found != votes_.end() && member && found->second.votes.has(*member);
+  }
 
   void on_promise(NodeId node, const Ballot& ballot) {
     Ballot& promised = promised_[node];

@@ -84,6 +84,7 @@ class Injector {
       case FaultKind::delay:
       case FaultKind::replay:
       case FaultKind::slow_disk:
+        if (fault.kind == FaultKind::slow_disk) hit(fault, is_any_up());
         weather_.push_back(&fault);
         return set_weather(), end_later(fault, [this, &fault] { weather_.remove(&fault), set_weather(); });
       case FaultKind::reset: return cluster_.reset(node, fault.other);
@@ -206,6 +207,9 @@ class Injector {
     if (on_wake && cluster_.is_up(id)) on_wake(id);
   }
 
+  [[nodiscard]] bool is_any_up() const {
+    return std::ranges::any_of(cluster_.ids(), [this](NodeId id) { return cluster_.is_up(id); });
+  }
   void stand(NodeId id) {
     if (!is_over_ && cluster_.is_up(id) && !cluster_.is_frozen(id)) cluster_.stand(id);
   }
@@ -255,10 +259,12 @@ class Injector {
     if (cluster_.is_lost(node)) return;
     Random random{fault.amount};
     const Choose choose = [&random](std::uint64_t bound) { return random.below(bound); };
-    cluster_.mark_damaged(node);
-    if (fault.kind == FaultKind::bit_rot) hit(fault, cluster_.disk(node).rot(choose));
-    if (fault.kind == FaultKind::stale_sector) hit(fault, cluster_.disk(node).make_stale(choose));
-    if (fault.kind == FaultKind::misdirected_write) hit(fault, cluster_.disk(node).misdirect(choose));
+    bool is_done = false;
+    if (fault.kind == FaultKind::bit_rot) is_done = cluster_.disk(node).rot(choose);
+    if (fault.kind == FaultKind::stale_sector) is_done = cluster_.disk(node).make_stale(choose);
+    if (fault.kind == FaultKind::misdirected_write) is_done = cluster_.disk(node).misdirect(choose);
+    if (is_done) cluster_.mark_damaged(node);
+    hit(fault, is_done);
     if (fault.kind != FaultKind::wiped_disk || !cluster_.is_known_to_all(node)) return;
     hit(fault, true);
     if (cluster_.is_up(node)) cluster_.crash(node);

@@ -49,6 +49,9 @@ struct SimNode {
     return false;  // its disk cannot remember the peer now
   }
 
+  /// Whether a call to its disk failed in this life, for any reason but space.
+  [[nodiscard]] bool has_met_an_error() const { return disk.failed_calls() > failed_calls_before; }
+
   /// The process ends.
   void bury() {
     replica.reset();
@@ -73,6 +76,8 @@ struct SimNode {
   std::unique_ptr<LoggedStorage> store;
   std::unique_ptr<Replica<Machine, Network, LoggedStorage>> replica;  ///< nullptr while it is down
   std::uint64_t life = 0;
+  std::uint64_t failed_calls_before = 0;
+  std::uint64_t full_calls_before = 0;
   bool is_frozen = false;
   bool is_disk_stalled = false;
   bool is_busy = false;     ///< its turn does not end
