@@ -67,6 +67,8 @@ int main(int argc, char** argv) {
   app.add_flag("--no-shrink", keeps_schedule, "do not look for the smallest schedule that fails");
   CLI11_PARSE(app, argc, argv);
   options.shrinks = !keeps_schedule;
+  options.program = "paxos-sim";
+  for (const std::string& name : without) options.program += " --without " + name;
   try {
     if (!only.empty()) options.only_faults = numbers_in(only);
     for (std::size_t kind = 0; kind < sim::fault_kinds; ++kind)

@@ -39,7 +39,9 @@ struct Options {
   std::optional<std::vector<std::size_t>> only_faults = {};  ///< of each schedule only these, by their numbers from 0
   std::size_t trace_lines = 0;                               ///< so many of the newest lines are kept
   bool shrinks = true;                                       ///< a failing schedule is made as short as can be
-  std::string program = "paxos-sim";                         ///< in the command that replays a failure
+  /// A command line that runs the same check, as paxos-sim does: told in failures, before --seed and what else it
+  /// needs. Without it the text says which Options to run again with.
+  std::string program = {};
   std::function<void(std::uint64_t seed)> before_seed = {};  ///< progress
 };
 
@@ -172,10 +174,7 @@ class Run {
         clients_(cluster_, std::move(commands), Random{seed ^ 0xc11e}()),
         random_(seed ^ 0x7e57) {
     if (options.only_faults) keep_only(*options.only_faults);
-    if (invariant)
-      cluster_.judge().on_state = [invariant](const Machine& machine) {
-        ensure(invariant(machine), "the user's invariant does not hold of the state");
-      };
+    cluster_.judge().invariant = std::move(invariant);
   }
 
   [[nodiscard]] const std::vector<Fault>& schedule() const { return schedule_; }
@@ -206,8 +205,13 @@ class Run {
 
   void keep_only(const std::vector<std::size_t>& numbers) {
     std::vector<Fault> kept;
-    for (const std::size_t number : numbers)
-      if (number < schedule_.size()) kept.push_back(schedule_[number]);
+    for (const std::size_t number : numbers) {
+      if (number >= schedule_.size())
+        throw std::invalid_argument("sim::Options: only_faults names fault " + std::to_string(number) +
+                                    ", but the schedule of this seed has " + std::to_string(schedule_.size()) +
+                                    ", numbered from 0");
+      kept.push_back(schedule_[number]);
+    }
     schedule_ = std::move(kept);
   }
 
@@ -327,9 +331,12 @@ std::optional<std::string> failure_of(const Options& options, std::uint64_t seed
     const Report one = run.run();
     if (report != nullptr) *report += one;
     return std::nullopt;
+  } catch (const InvariantViolation& broken) {
+    if (trace != nullptr) *trace = run.trace().lines();
+    return broken.what();
   } catch (const std::exception& error) {
     if (trace != nullptr) *trace = run.trace().lines();
-    return error.what();
+    return std::string{"an exception, which Machine::apply must not throw: "} + error.what();
   }
 }
 
@@ -358,10 +365,17 @@ template <StateMachine Machine, class Commands, class Invariant>
   options.trace_lines = std::max<std::size_t>(options.trace_lines, 60);
   std::vector<std::string> trace;
   const auto last = failure_of<Machine>(options, seed, commands, invariant, nullptr, &trace);
-  std::string text = "seed " + std::to_string(seed) + ": " + why + "\nreplay: " + options.program + " --seed " +
-                     std::to_string(seed) + " --nodes " + std::to_string(options.nodes) + " --only ";
-  for (std::size_t i = 0; i < needed.size(); ++i) text += (i == 0 ? "" : ",") + std::to_string(needed[i]);
-  if (needed.empty()) text += "none";
+  std::string numbers;
+  for (const std::size_t number : needed) numbers += (numbers.empty() ? "" : ",") + std::to_string(number);
+  std::string text = "seed " + std::to_string(seed) + ": " + why + "\nreplay: ";
+  if (options.program.empty()) {
+    text += "the same check with .nodes = " + std::to_string(options.nodes) +
+            ", .seeds = 1, .first_seed = " + std::to_string(seed) + ", .only_faults = {{" + numbers +
+            "}}, .trace_lines = 1000";
+  } else {
+    text += options.program + " --seed " + std::to_string(seed) + " --nodes " + std::to_string(options.nodes) +
+            " --only " + (needed.empty() ? "none" : numbers);
+  }
   text += "\nthe faults that it needs, " + std::to_string(needed.size()) + " of " + std::to_string(all) + ":\n";
   const std::vector<Fault> complete = Run<Machine>{[&] {
                                                      Options whole = options;
@@ -371,7 +385,9 @@ template <StateMachine Machine, class Commands, class Invariant>
                                                    seed, commands, invariant}
                                           .schedule();
   for (const std::size_t number : needed) text += describe(complete[number]) + "\n";
-  text += "with these: " + last.value_or("(no failure)") + "\nthe end of the trace:\n";
+  text += "with these: " +
+          last.value_or("nothing broke this time: do commands() and invariant() depend on their arguments alone?") +
+          "\nthe end of the trace:\n";
   for (const std::string& line : trace) text += line + "\n";
   throw CheckFailed(seed, text);
 }
@@ -380,9 +396,14 @@ template <StateMachine Machine, class Commands, class Invariant>
 
 /// Puts a state machine through faults, `options.seeds` runs of them, and throws CheckFailed at the first that breaks a
 /// promise of the library's (see Judge) or the user's own: `commands(random)` gives a command, `invariant(machine)`
-/// says whether a state is as it should be, and is asked after every slot.
+/// says whether a state is as it should be, and is asked after every slot. Both must depend on their arguments alone,
+/// or a failure cannot be repeated. A large state costs time: it is encoded after every slot on every node.
 template <StateMachine Machine, class Commands, class Invariant>
 Report check(const Options& options, const Commands& commands, const Invariant& invariant) {
+  if (options.nodes > members_max)
+    throw std::invalid_argument("sim::Options: nodes (" + std::to_string(options.nodes) +
+                                ") must be 1 to 9, or 0 for 1 to 5 as each seed draws; a cluster has no more");
+  if (options.seeds == 0) throw std::invalid_argument("sim::Options: seeds is 0, and nothing would be tested; try 100");
   Report report;
   for (std::uint64_t seed = options.first_seed; seed < options.first_seed + options.seeds; ++seed) {
     if (options.before_seed) options.before_seed(seed);

@@ -356,7 +356,7 @@ class Cluster {
     if (node.life != life) return;
     if (!node.is_busy) {
       check(id, node);
-      if (!node.is_doomed) answer(id, node);
+      if (!node.is_doomed) node.give_answers(*judge_);
       if (node.life != life || !node.replica) return;
     }
     if (node.is_doomed) return die(id, std::nullopt);
@@ -366,28 +366,6 @@ class Cluster {
            [&] { return "node " + to_string(id) + " stopped itself without a reason: " + failure.text; });
     // It is an ended process, and somebody starts it again.
     restart_later(id);
-  }
-
-  void answer(NodeId id, SimNode& node) {
-    const std::uint64_t life = node.life;
-    for (const Answer& answer : node.replica->take_answers()) {
-      judge_->on_answer(id, answer);
-      for (auto found = node.waiting.find(answer.id); found != node.waiting.end();
-           found = node.waiting.find(answer.id)) {
-        const OnAnswer on_answer = std::move(found->second);
-        node.waiting.erase(found);
-        on_answer(answer);
-      }
-    }
-    if (node.life != life) return;
-    for (const ReadyRead& read : node.replica->take_reads()) {
-      const auto found = node.reading.find(read.id);
-      if (found == node.reading.end()) continue;
-      const typename SimNode::Reading asked = std::move(found->second);
-      node.reading.erase(found);
-      if (read.is_confirmed) judge_->on_read(id, asked.behind, node.replica->state().applied());
-      asked.on_read(read.is_confirmed ? &node.replica->state().machine() : nullptr);
-    }
   }
 
   void die(NodeId id, std::optional<std::uint64_t> last_operation) {

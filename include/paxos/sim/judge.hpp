@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -35,8 +36,8 @@ class Judge {
   [[nodiscard]] const GhostVotes& ghosts() const { return ghosts_; }
   /// The twin after all slots that somebody applied.
   [[nodiscard]] const Machine& truth() const { return twin_; }
-  /// Called with the twin after every slot: what must always hold of the state.
-  std::function<void(const Machine&)> on_state;
+  /// Asked with the twin after every slot: what must always hold of the state.
+  std::function<bool(const Machine&)> invariant;
 
   /// `id` is submitted, once more perhaps.
   void on_submitted(const RequestId& id) {
@@ -123,7 +124,8 @@ class Judge {
     const auto commands = commands_of(*value);
     for (std::uint32_t index = 0; index < answers.size(); ++index)
       if (commands && !answers[index].error) run((*commands)[index], Position{slot, index}, answers[index]);
-    if (on_state) on_state(twin_);
+    ensure(!invariant || invariant(twin_),
+           [&] { return "after slot " + to_string(slot) + " the user's invariant does not hold of the state"; });
     digests_.emplace(slot, std::pair{shared_.digest(), digest_of(twin_)});
   }
 

@@ -17,6 +17,7 @@
 #include <paxos/replica.hpp>
 #include <paxos/sim/clock.hpp>
 #include <paxos/sim/disk.hpp>
+#include <paxos/sim/judge.hpp>
 #include <paxos/sim/logged_storage.hpp>
 #include <paxos/storage/storage_error.hpp>
 
@@ -51,6 +52,28 @@ struct SimNode {
 
   /// Whether a call to its disk failed in this life, for any reason but space.
   [[nodiscard]] bool has_met_an_error() const { return disk.failed_calls() > failed_calls_before; }
+
+  /// Tells users what became of what they asked, once the judge has heard it. They may ask again at once, or crash it.
+  void give_answers(Judge<Machine>& judge) {
+    const std::uint64_t now_living = life;
+    for (const Answer& answer : replica->take_answers()) {
+      judge.on_answer(config.id, answer);
+      for (auto found = waiting.find(answer.id); found != waiting.end(); found = waiting.find(answer.id)) {
+        const OnAnswer on_answer = std::move(found->second);
+        waiting.erase(found);
+        on_answer(answer);
+      }
+    }
+    if (life != now_living) return;
+    for (const ReadyRead& read : replica->take_reads()) {
+      const auto found = reading.find(read.id);
+      if (found == reading.end()) continue;
+      const Reading asked = std::move(found->second);
+      reading.erase(found);
+      if (read.is_confirmed) judge.on_read(config.id, asked.behind, replica->state().applied());
+      asked.on_read(read.is_confirmed ? &replica->state().machine() : nullptr);
+    }
+  }
 
   /// The process ends.
   void bury() {

@@ -44,7 +44,7 @@ struct TransportEvents {
   std::function<void(std::string_view)> on_refused;                ///< a connection was refused, here or there
   /// Whether the peer may talk to this node from the data directory of that incarnation; asked once a directory. May
   /// throw: the peer is refused with that reason. Without it the transport remembers directories for its own life.
-  std::function<bool(NodeId, std::uint64_t incarnation)> admits_peer;
+  std::function<bool(NodeId, std::uint64_t incarnation)> admits_peer = {};
 };
 
 /// The transport that a Node runs on: a Transport with a life, on one serial executor.
