@@ -6,7 +6,6 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <functional>
 #include <map>
 #include <string>
@@ -16,6 +15,7 @@
 
 #include <paxos/core/random.hpp>
 
+#include "crash/depth.hpp"
 #include "crash/rig.hpp"
 
 namespace {
@@ -239,11 +239,6 @@ std::vector<Point> points_of(const Setting& setting) {
   return points_of(whole.extent());
 }
 
-std::uint64_t pairs_of_a_setting() {
-  const char* asked = std::getenv("PAXOS_CRASH_PAIRS");
-  return asked != nullptr ? std::strtoull(asked, nullptr, 10) : 250;
-}
-
 /// The second death is one soon after the first, of the same node, most of them in its recovery; or any of another.
 Point second_point(const Point& first, const std::vector<Point>& all, Random& random) {
   if (random.chance(50)) return {Point::Kind::operation_after_death, first.node, 1 + random.below(12)};
@@ -288,7 +283,7 @@ TEST_CASE("a node may die again, in its recovery too, and two nodes may die", "[
     for (const Setting& setting : settings_of(scenario)) {
       const auto points = points_of(setting);
       Random random{setting.seed * 42};
-      for (std::uint64_t i = 0; i < pairs_of_a_setting(); ++i) {
+      for (std::uint64_t i = 0; i < 250 * depth(); ++i) {
         const Point first = points[random.below(points.size())];
         const Point second = second_point(first, points, random);
         std::size_t deaths = 0;
