@@ -1,6 +1,7 @@
 // Copyright (c) the paxos authors. MIT licence.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <span>
@@ -12,6 +13,7 @@
 #include <paxos/core/archive.hpp>
 #include <paxos/core/crc32c.hpp>
 #include <paxos/core/message.hpp>
+#include <paxos/core/record.hpp>
 #include <paxos/core/time.hpp>
 
 namespace paxos::sim {
