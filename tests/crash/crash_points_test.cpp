@@ -30,7 +30,7 @@ struct Scenario {
   std::function<void(World&)> play;
 };
 
-const NodeId n1{1}, n2{2}, n3{3};
+const NodeId n1{1}, n2{2};
 
 NodeId follower_of(NodeId leader) { return leader == n1 ? n2 : n1; }
 

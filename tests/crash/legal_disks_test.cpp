@@ -23,24 +23,25 @@ namespace {
 using namespace paxos;
 using namespace paxos::test;
 
-/// Opens a log and compares it with the story. After how many records it is; FAILs where the log is refused, or is
-/// after none from `from` to `to`.
-std::size_t open_and_compare(const Story& story, sim::Disk& disk, std::size_t from, std::size_t to,
-                             const std::optional<std::uint64_t>& incarnation) {
+/// Opens a log and compares it with the story. After how many records it is; FAILs where the log is refused, or breaks
+/// the bounds.
+std::size_t open_and_compare(const Story& story, sim::Disk& disk, const Bounds& bounds) {
   std::optional<std::size_t> place;
   std::string refusal;
   try {
     DiskStorage store{the_config(), small_segments, sim::DiskFiles{disk, 8}};
     const Recovered recovered = store.recover();
-    place = story.find(recovered, from, to);
+    place = story.find(recovered, bounds.confirmed, bounds.appended);
     for (Slot slot{1}; place && slot <= recovered.chosen_through; slot = slot.next())
       if (store.read(slot) != story.value(slot)) FAIL("slot " << slot.value() << " holds a wrong value");
-    if (incarnation && store.incarnation() != *incarnation) FAIL("the log was made anew");
+    if (bounds.incarnation && store.incarnation() != *bounds.incarnation) FAIL("the log was made anew");
+    for (std::uint64_t number = 1; number <= bounds.peers_met; ++number)
+      if (store.admits_peer(peer(number), 1)) FAIL("a peer was forgotten, and another one admitted in its place");
   } catch (const StorageError& error) {
     refusal = error.what();
   }
   if (!refusal.empty()) FAIL("a power cut left a log that is refused: " << refusal);
-  if (!place) FAIL("the log is not as after any of the records from " << from << " to " << to);
+  if (!place) FAIL("the log is not as after any of these numbers of records");
   disk.settle();
   return *place;
 }
@@ -65,15 +66,17 @@ Counts cut_the_power(const Story& story, const std::vector<Moment>& moments, std
   Counts counts;
   std::set<std::uint64_t> seen;
   for (const Moment& moment : moments) {
+    const Bounds& bounds = moment.bounds;
     LegalDisks legal{moment.disk, combinations_max, counts.moments++};
     const auto here = legal.visit([&](const Files& files) {
-      const std::uint64_t what_for = moment.confirmed * 1000 + moment.appended * 2 + (moment.incarnation ? 1 : 0);
+      const std::uint64_t what_for =
+          bounds.confirmed * 10'000 + bounds.appended * 20 + bounds.peers_met * 2 + (bounds.incarnation ? 1 : 0);
       if (!seen.insert(digest_of(files) ^ what_for * 0x9e3779b97f4a7c15ULL).second) return;
       ++counts.opened;
       sim::Disk disk = disk_of(files);
-      INFO("moment " << counts.moments << ": " << moment.confirmed << " records confirmed, " << moment.appended
+      INFO("moment " << counts.moments << ": " << bounds.confirmed << " records confirmed, " << bounds.appended
                      << " appended");
-      const std::size_t place = open_and_compare(story, disk, moment.confirmed, moment.appended, moment.incarnation);
+      const std::size_t place = open_and_compare(story, disk, bounds);
       if (each) each(moment, files, place);
     });
     counts.complete += here.complete;
@@ -98,7 +101,7 @@ Counts go_on(const Story& story, const Moment& moment, const Files& files, std::
   sim::Disk disk = disk_of(files);
   const Story next = with_other_end(story, place, {otherwise(story, place), {promise(300)}});
   // Until recover() has returned nobody has seen what it found, and a second cut may find less or more.
-  Life life{next, disk, place};
+  Life life{next, disk, place, moment.bounds.peers_met};
   REQUIRE(life.open());
   const std::size_t in_recovery = life.moments().size() - 1;
   for (std::size_t i = 1; i < next.flushes().size(); ++i) REQUIRE(life.flush(next.flushes()[i]));
@@ -107,9 +110,7 @@ Counts go_on(const Story& story, const Moment& moment, const Files& files, std::
   for (std::size_t i = 0; i < life.moments().size(); ++i) {
     Moment& then = life.moments()[i];
     if (i < in_recovery) {
-      then.confirmed = moment.confirmed;
-      then.appended = moment.appended;
-      then.incarnation = moment.incarnation;
+      then.bounds = moment.bounds;
     }
     (i < in_recovery ? before : behind).push_back(std::move(then));
   }
@@ -131,7 +132,7 @@ TEST_CASE("whatever a power cut leaves is a log that opens, with all that was co
   std::set<std::size_t> torn_at;
   const Counts counts =
       cut_the_power(story, life.moments(), 4096, [&](const Moment& moment, const Files&, std::size_t place) {
-        if (place > moment.confirmed && place < moment.appended) torn_at.insert(place);
+        if (place > moment.bounds.confirmed && place < moment.bounds.appended) torn_at.insert(place);
       });
   print("one cut", counts, start);
   CHECK(counts.opened > 5000);
@@ -173,11 +174,11 @@ TEST_CASE("no call that fails, and no restart behind it, makes anything believed
     ++failures;
     INFO("call " << nth << " failed: " << first.error());
     disk.kill(reach_of_kill);
-    const std::size_t place = open_and_compare(story, disk, first.confirmed(), first.appended(), {});
+    const std::size_t place = open_and_compare(story, disk, first.bounds());
     if (is_well) continue;  // it was a call that may fail
     const Story next = with_other_end(story, place, {otherwise(story, place), {promise(300)}});
     disk.kill(reach_of_kill);
-    Life second{next, disk, place};
+    Life second{next, disk, place, first.bounds().peers_met};
     REQUIRE(second.open());
     for (std::size_t i = 1; i < next.flushes().size(); ++i) REQUIRE(second.flush(next.flushes()[i]));
     second.end();
@@ -209,10 +210,10 @@ TEST_CASE("a recovery whose calls fail makes nothing believed that a power cut t
       ++failures;
       INFO("call " << nth << " of the recovery failed");
       disk.kill(reach_of_kill);
-      const std::size_t place = open_and_compare(story, disk, moment.confirmed, moment.appended, moment.incarnation);
+      const std::size_t place = open_and_compare(story, disk, moment.bounds);
       const Story next = with_other_end(story, place, {otherwise(story, place), {promise(300)}});
       disk.kill(reach_of_kill);
-      Life second{next, disk, place};
+      Life second{next, disk, place, moment.bounds.peers_met};
       REQUIRE(second.open());
       for (std::size_t i = 1; i < next.flushes().size(); ++i) REQUIRE(second.flush(next.flushes()[i]));
       second.end();

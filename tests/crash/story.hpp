@@ -104,19 +104,28 @@ inline Story every_kind() {
   }};
 }
 
-/// A disk as it was at some time, and how many records were confirmed and appended by then.
+/// What a log must hold, and may hold, when the power is cut.
+struct Bounds {
+  std::size_t confirmed = 0;  ///< records that were confirmed
+  std::size_t appended = 0;   ///< and those that were begun to be written at most
+  std::uint64_t peers_met = 0;
+  std::optional<std::uint64_t> incarnation = {};  ///< of a directory that was opened once
+};
+
+/// A disk as it was at some time.
 struct Moment {
   sim::Disk disk;
-  std::size_t confirmed;
-  std::size_t appended;
-  std::optional<std::uint64_t> incarnation;
+  Bounds bounds;
 };
+
+inline NodeId peer(std::uint64_t number) { return NodeId{number + 1}; }
+inline std::uint64_t incarnation_of(NodeId met) { return met.value() * 1'000'003; }
 
 /// Lets a storage live through a story, and remembers the disk after each of its operations.
 class Life {
  public:
-  Life(const Story& story, sim::Disk& disk, std::size_t records_there = 0)
-      : story_(story), disk_(disk), confirmed_(records_there), appended_(records_there) {
+  Life(const Story& story, sim::Disk& disk, std::size_t records_there = 0, std::uint64_t peers_met = 0)
+      : story_(story), disk_(disk), bounds_{records_there, records_there, peers_met} {
     disk_.on_operation = [this](const sim::Disk& now) { remember(now); };
   }
   Life(const Life&) = delete;
@@ -132,7 +141,7 @@ class Life {
       error_ = error.what();
       return false;
     }
-    incarnation_ = store_->incarnation();
+    bounds_.incarnation = store_->incarnation();
     disk_.settle();
     remember(disk_);
     return true;
@@ -140,23 +149,40 @@ class Life {
   bool flush(const Story::Flush& records) {
     for (const Record& record : records) {
       (void)store_->append(record);
-      ++appended_;
+      ++bounds_.appended;
     }
     const Status status = store_->flush();
     if (!status.ok()) {
       error_ = status.text;
       return false;
     }
-    confirmed_ = appended_;
+    bounds_.confirmed = bounds_.appended;
     disk_.settle();
     remember(disk_);
     store_->prepare();
     return true;
   }
+  /// Now and then a peer is met for the first time.
   bool whole_story() {
     if (!open()) return false;
-    for (const auto& flush : story_.flushes())
+    std::size_t flushes = 0;
+    for (const auto& flush : story_.flushes()) {
       if (!this->flush(flush)) return false;
+      if (++flushes % 5 == 2 && !meet()) return false;
+    }
+    return true;
+  }
+  bool meet() {
+    const NodeId met = peer(bounds_.peers_met + 1);
+    try {
+      ensure(store_->admits_peer(met, incarnation_of(met)), "a peer is unknown, and yet another one");
+    } catch (const StorageError& error) {
+      error_ = error.what();
+      return false;
+    }
+    ++bounds_.peers_met;
+    disk_.settle();
+    remember(disk_);
     return true;
   }
   /// The process is gone.
@@ -166,20 +192,18 @@ class Life {
   }
 
   [[nodiscard]] std::vector<Moment>& moments() { return moments_; }
-  [[nodiscard]] std::size_t confirmed() const { return confirmed_; }
-  [[nodiscard]] std::size_t appended() const { return appended_; }
+  [[nodiscard]] const Bounds& bounds() const { return bounds_; }
   [[nodiscard]] const std::string& error() const { return error_; }
 
  private:
   void remember(const sim::Disk& now) {
-    Moment& moment = moments_.emplace_back(Moment{now, confirmed_, appended_, incarnation_});
+    Moment& moment = moments_.emplace_back(Moment{now, bounds_});
     moment.disk.on_operation = nullptr;
   }
 
   const Story& story_;
   sim::Disk& disk_;
-  std::size_t confirmed_, appended_;
-  std::optional<std::uint64_t> incarnation_;
+  Bounds bounds_;
   std::unique_ptr<DiskStorage> store_;
   std::vector<Moment> moments_;
   std::string error_;
