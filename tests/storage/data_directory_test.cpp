@@ -1,9 +1,12 @@
 // Copyright (c) the paxos authors. MIT licence.
 #include <paxos/storage/data_directory.hpp>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <system_error>
+#include <vector>
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
@@ -81,6 +84,26 @@ TEST_CASE("a directory whose creation fails anywhere is created by the next star
       CHECK(calls_left > 8);
       break;
     }
+  }
+}
+
+/// The machine's files; remembers which directories were synced.
+struct NotedSyncs : PosixFileSystem {
+  std::shared_ptr<std::vector<std::string>> synced = std::make_shared<std::vector<std::string>>();
+  std::error_code sync_directory(const std::string& path) {
+    synced->push_back(path);
+    return PosixFileSystem::sync_directory(path);
+  }
+};
+
+TEST_CASE("a new directory's own name is synced, and that of each one above it", "[data_directory]") {
+  TempDir dir;
+  NotedSyncs files;
+  BasicFileStorage<NotedSyncs>{config_in(dir / "a/b"), {}, files};
+  for (const std::string& path : {dir / "a/b", dir / "a", dir / "."}) {
+    CAPTURE(path);
+    const auto is_it = [&](const std::string& synced) { return std::filesystem::equivalent(synced, path); };
+    CHECK(std::ranges::any_of(*files.synced, is_it));
   }
 }
 

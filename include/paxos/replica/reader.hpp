@@ -158,7 +158,7 @@ class Reader {
     Ballot ballot;  ///< the reign in which `round` and `index` were taken
     std::uint64_t round = 0;
     Slot index;
-    Time retry_at;
+    Time retry_at = Time::max();
 
     template <class Archive>
     void image(Archive& archive) {

@@ -84,7 +84,7 @@ class CatchUp {
   struct Asked {
     NodeId peer;
     Slot first_slot;
-    Time deadline;
+    Time deadline = Time::max();
 
     template <class Archive>
     void image(Archive& archive) {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -25,6 +24,7 @@
 #include <paxos/sim/cluster.hpp>
 #include <paxos/sim/faults.hpp>
 #include <paxos/sim/injector.hpp>
+#include <paxos/sim/shape.hpp>
 #include <paxos/sim/shrink.hpp>
 
 namespace paxos::sim {
@@ -90,73 +90,6 @@ class CheckFailed : public std::runtime_error {
   std::uint64_t seed_;
 };
 
-namespace detail {
-
-/// The size, the configuration and the weather of one seed.
-class Shape {
- public:
-  Shape(const Options& options, std::uint64_t seed) : adjust_(options.adjust) {
-    Random mix{seed * 2 + 1};
-    constexpr std::array<std::size_t, 10> sizes{1, 2, 3, 3, 3, 3, 4, 5, 5, 5};
-    nodes = options.nodes != 0 ? options.nodes : sizes[static_cast<std::size_t>(mix.below(sizes.size()))];
-    window_slots_ = 1 + mix.below(8);
-    has_priorities_ = mix.chance(30);
-    has_tiny_table_ = mix.chance(30);
-    has_tiny_batches_ = mix.chance(30);
-    // Timeouts near the latency: a new leader every few steps, and messages that outlive several.
-    is_hasty_ = mix.chance(60);
-    pace = std::chrono::milliseconds{is_hasty_ ? 60 : 300};
-    length = 50 * pace;
-    const auto up_to = [&](int ms) {
-      return std::chrono::milliseconds{1 + static_cast<int>(mix.below(static_cast<std::uint64_t>(ms)))};
-    };
-    if (is_hasty_) conditions.latency_max = up_to(15);
-    conditions.flush_max = up_to(is_hasty_ ? 20 : 40);
-    priority_seed_ = mix();
-    // Who is deposed and does not know it is found out by its next write: so in some runs there are few.
-    if (mix.chance(30)) {
-      writes = static_cast<unsigned>(1 + mix.below(20));
-      reads = 100;
-    }
-  }
-
-  void adjust(Config& config) const {
-    config.window_slots = window_slots_;
-    config.promise_bytes_max = 64;
-    config.catch_up_bytes_max = 256;
-    config.request_timeout = 10 * pace;
-    if (has_tiny_table_) config.sessions_max = 2;
-    if (has_tiny_batches_) config.batch_commands_max = 2;
-    if (has_priorities_)
-      for (Member& member : config.members)
-        member.priority = static_cast<int>(Random{priority_seed_ ^ member.id.value()}.below(3));
-    if (is_hasty_) {
-      config.heartbeat_interval = std::chrono::milliseconds{10};
-      config.election_timeout = std::chrono::milliseconds{60};
-      config.retransmit_interval = std::chrono::milliseconds{20};
-    }
-    if (adjust_) adjust_(config);
-  }
-
-  std::size_t nodes;
-  Duration pace{};
-  Duration length{};
-  Conditions conditions;
-  unsigned writes = 100;  ///< see Clients::Habits
-  unsigned reads = 30;
-
- private:
-  std::function<void(Config&)> adjust_;
-  std::size_t window_slots_;
-  bool has_priorities_;
-  bool has_tiny_table_;
-  bool has_tiny_batches_;
-  bool is_hasty_;
-  std::uint64_t priority_seed_;
-};
-
-}  // namespace detail
-
 /// One seed: a size, a configuration, a schedule of faults, some seconds of trouble, then a part of the network and at
 /// last all of it healed; and each time progress.
 template <StateMachine Machine>
@@ -166,7 +99,7 @@ class Run {
   using Invariant = std::function<bool(const Machine&)>;
 
   Run(const Options& options, std::uint64_t seed, Commands commands, Invariant invariant)
-      : shape_(options, seed),
+      : shape_(options.nodes, seed, options.adjust),
         schedule_(ScheduleDraw{options.faults, shape_.nodes, shape_.length, shape_.pace, seed}.run()),
         cluster_(
             shape_.nodes, seed, shape_.conditions, [this](Config& config) { shape_.adjust(config); },

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -33,6 +34,8 @@ struct Bounds {
   bool is_raw = false;  ///< keep the letters that can have no effect any more
   bool with_hints =
       false;  ///< the state of the election, of catching up and of who submitted is part of a node's state
+  bool has_slow_disks = false;  ///< no flush is part of a turn: a check of what Workbench says of flushes
+  std::size_t promise_bytes_max = std::size_t{1} << 20;  ///< 1: a part of a promise for each slot
   std::size_t states_max = std::size_t{3} << 30;
   std::function<bool()> is_time_up = [] { return false; };
 };
@@ -72,13 +75,10 @@ class Explorer {
     (void)glossary_.lexicon.number_of(Value{});
     for (std::uint64_t id = 1; id <= bounds_.nodes; ++id) {
       const Config config = config_of(id);
-      for (const bool is_mortal : {false, true}) {
-        options.is_mortal = is_mortal;
-        members_[is_mortal ? 1 : 0].push_back(
-            std::make_unique<LocalStates<Machine>>(config, glossary_, options, bounds_.is_raw));
-      }
+      members_.push_back(std::make_unique<LocalStates<Machine>>(config, glossary_, options, bounds_.is_raw, paces()));
     }
-    states_ = std::make_unique<StateTable>(bounds_.nodes + 1);
+    states_ = std::make_unique<StateTable>(words());
+    judged_ = std::make_unique<StateTable>(words());
   }
 
   /// Explores until all is seen, a rule is broken, or the bounds on time or states are reached. `on_progress` is called
@@ -109,7 +109,7 @@ class Explorer {
   /// Checks what the exploration took for granted: see LocalStates::verify_thrown_away.
   std::uint64_t verify_thrown_away() {
     std::uint64_t checked = 0;
-    each_member([&](LocalStates<Machine>& member) { checked += member.verify_thrown_away(); });
+    for (auto& member : members_) checked += member->verify_thrown_away();
     return checked;
   }
 
@@ -122,29 +122,22 @@ class Explorer {
     std::uint32_t parent = 0;
     bool is_judged = false;
   };
-  /// What is used up, in one word: three counts; and which members may still crash.
-  static constexpr std::uint32_t one_crash = 1, one_ballot = 1 << 5, one_command = 1 << 12, one_mortal = 1 << 19;
+  /// What is used up, in one word: three counts; and which members have something unflushed.
+  static constexpr std::uint32_t one_crash = 1, one_ballot = 1 << 5, one_command = 1 << 12, one_debtor = 1 << 19;
   static constexpr std::uint32_t none = ~std::uint32_t{0};
   static constexpr std::size_t batch_states = 64, progress_states = std::size_t{1} << 22;
 
-  /// Only nodes that may crash need to tell what a crash would take from them. With one crash to come it is settled
-  /// from the start whom it hits: a first state for each. Otherwise any may, until the crashes are used up.
   void begin() {
-    const std::uint32_t all = (1U << bounds_.nodes) - 1;
-    if (bounds_.crashes == 1) {
-      for (std::size_t member = 0; member < bounds_.nodes; ++member) begin(1U << member);
-    } else {
-      begin(bounds_.crashes == 0 ? 0 : all);
-    }
-  }
-  void begin(std::uint32_t mortals) {
     Row row{};
-    row[bounds_.nodes] = mortals * one_mortal;
-    for (std::size_t i = 0; i < bounds_.nodes; ++i) row[i] = local(row, i).first();
+    for (std::size_t i = 0; i < bounds_.nodes; ++i) row[i] = members_[i]->first();
     states_->insert(row.data(), StateTable::hash(row.data(), words()), none);
   }
-  [[nodiscard]] LocalStates<Machine>& local(const Row& row, std::size_t member) {
-    return *members_[(row[bounds_.nodes] / one_mortal >> member) & 1][member];
+
+  /// What is not flushed matters only if it is lost. So a turn is prompt, or else its node is one that will crash, of
+  /// which there are no more than crashes to come (see spend()).
+  [[nodiscard]] std::vector<Pace> paces() const {
+    if (bounds_.has_slow_disks) return {Pace::slow};
+    return bounds_.crashes == 0 ? std::vector{Pace::prompt} : std::vector{Pace::prompt, Pace::lazy};
   }
 
   [[nodiscard]] std::size_t words() const { return bounds_.nodes + 1; }
@@ -155,6 +148,7 @@ class Explorer {
     for (std::uint64_t member = 1; member <= bounds_.nodes; ++member)
       config.members.emplace_back(member, "node-" + std::to_string(member) + ":1");
     config.data_dir = "explored";
+    config.promise_bytes_max = bounds_.promise_bytes_max;
     config.window_slots = std::max<std::size_t>(bounds_.slots, 1);
     return config;
   }
@@ -165,20 +159,31 @@ class Explorer {
     throw std::invalid_argument("there is no message named " + name);
   }
 
-  /// The use of the bounds after the event; nullopt when they do not admit it.
-  [[nodiscard]] std::optional<std::uint32_t> spend(std::uint32_t used, const NodeEvent& event) const {
-    const std::uint32_t crashes = used % one_ballot, ballots = used % one_command / one_ballot,
-                        commands = used % one_mortal / one_command;
-    switch (event.kind) {
+  /// The use of the bounds after the step; nullopt when they do not admit it.
+  [[nodiscard]] std::optional<std::uint32_t> spend(std::uint32_t used, std::size_t member,
+                                                   const LocalStep& step) const {
+    std::uint32_t crashes = used % one_ballot;
+    const std::uint32_t ballots = used % one_command / one_ballot, commands = used % one_debtor / one_command;
+    switch (step.event.kind) {
       case NodeEvent::Kind::crash:
-        if (crashes >= bounds_.crashes) return std::nullopt;
+        if (crashes++ >= bounds_.crashes) return std::nullopt;
         used += one_crash;
-        return crashes + 1 == bounds_.crashes ? used % one_mortal : used;
-      case NodeEvent::Kind::stand: return ballots < bounds_.ballots ? std::optional{used + one_ballot} : std::nullopt;
+        break;
+      case NodeEvent::Kind::stand:
+        if (ballots >= bounds_.ballots) return std::nullopt;
+        used += one_ballot;
+        break;
       case NodeEvent::Kind::command:
-        return commands == event.argument ? std::optional{used + one_command} : std::nullopt;
-      default: return used;
+        if (commands != step.event.argument) return std::nullopt;
+        used += one_command;
+        break;
+      default: break;
     }
+    used &= ~(one_debtor << member);
+    if (step.is_unflushed) used |= one_debtor << member;
+    const auto debtors = static_cast<std::size_t>(std::popcount(used / one_debtor));
+    if (debtors + crashes > bounds_.crashes && !bounds_.has_slow_disks) return std::nullopt;
+    return used;
   }
 
   /// The row after a step of `member`.
@@ -188,11 +193,8 @@ class Explorer {
     next[bounds_.nodes] = used;
     if (step.mail != 0)
       for (std::size_t other = 0; other < bounds_.nodes; ++other)
-        if (const auto letters = local(row, member).mail_to(step.mail, other); letters != 0)
-          next[other] = local(row, other).receive(next[other], letters);
-    if (const std::uint32_t before = row[bounds_.nodes] / one_mortal; before != used / one_mortal)
-      for (std::size_t other = 0; other < bounds_.nodes; ++other)
-        if ((before >> other) & 1) next[other] = members_[0][other]->adopt(*members_[1][other], next[other]);
+        if (const auto letters = members_[member]->mail_to(step.mail, other); letters != 0)
+          next[other] = members_[other]->receive(next[other], letters);
     return next;
   }
 
@@ -206,8 +208,8 @@ class Explorer {
   bool expand(std::uint32_t state) {
     const Row row = row_of(state);
     for (std::size_t member = 0; member < bounds_.nodes; ++member) {
-      for (const LocalStep& step : local(row, member).steps(row[member])) {
-        const auto used = spend(row[bounds_.nodes], step.event);
+      for (const LocalStep& step : members_[member]->steps(row[member])) {
+        const auto used = spend(row[bounds_.nodes], member, step);
         if (!used) continue;
         if (step.is_breach) return tell(state, member, step.event);
         const Row next = after(row, member, step, *used);
@@ -226,6 +228,7 @@ class Explorer {
     found_.transitions += batch_.size();
     for (const Found& next : batch_) {
       if (!states_->insert(next.row.data(), next.hash, next.parent) || !next.is_judged) continue;
+      if (!is_unjudged(next.row)) continue;
       if (std::string breach = judge(next.row); !breach.empty()) {
         found_.breach = std::move(breach);
         found_.story = story_to(states_->size() - 1);
@@ -236,12 +239,19 @@ class Explorer {
     return true;
   }
 
+  /// No state was judged before that is the same to a judge.
+  [[nodiscard]] bool is_unjudged(const Row& row) {
+    Row key{};
+    for (std::size_t i = 0; i < bounds_.nodes; ++i) key[i] = members_[i]->verdict_key(row[i]);
+    return judged_->insert(key.data(), StateTable::hash(key.data(), words()), none);
+  }
+
   /// The rule that the state breaks; empty when it breaks none.
   [[nodiscard]] std::string judge(const Row& row) {
     std::map<std::pair<Slot, Ballot>, std::map<std::uint32_t, std::size_t>> votes;
     std::map<Slot, std::uint32_t> chosen;
     for (std::size_t i = 0; i < bounds_.nodes; ++i)
-      local(row, i).votes(row[i]).each([&](std::size_t bit) {
+      members_[i]->votes(row[i]).each([&](std::size_t bit) {
         const VoteFact& vote = glossary_.votes[bit];
         ++votes[{vote.slot, vote.ballot}][vote.value];
       });
@@ -254,7 +264,7 @@ class Explorer {
     }
     for (std::size_t i = 0; i < bounds_.nodes; ++i) {
       std::string breach;
-      local(row, i).learnt(row[i]).each([&](std::size_t bit) {
+      members_[i]->learnt(row[i]).each([&](std::size_t bit) {
         const VoteFact& fact = glossary_.votes[bit];
         const auto truth = chosen.find(fact.slot);
         if (truth == chosen.end() || truth->second != fact.value)
@@ -268,7 +278,7 @@ class Explorer {
 
   bool tell(std::size_t state, std::size_t member, const NodeEvent& event) {
     const Row row = row_of(state);
-    const NodeTurn turn = local(row, member).replay(row[member], event);
+    const NodeTurn turn = members_[member]->replay(row[member], event);
     found_.breach =
         turn.breach.empty() ? "a durable promise went down, or equal logs gave different machines" : turn.breach;
     found_.story = story_to(state);
@@ -287,37 +297,32 @@ class Explorer {
 
   [[nodiscard]] std::string step_between(const Row& before, const Row& then) {
     for (std::size_t member = 0; member < bounds_.nodes; ++member)
-      for (const LocalStep& step : local(before, member).steps(before[member])) {
-        const auto used = spend(before[bounds_.nodes], step.event);
+      for (const LocalStep& step : members_[member]->steps(before[member])) {
+        const auto used = spend(before[bounds_.nodes], member, step);
         if (!used || step.is_breach || after(before, member, step, *used) != then) continue;
         return describe(glossary_, NodeId{member + 1}, step.event,
-                        local(before, member).replay(before[member], step.event));
+                        members_[member]->replay(before[member], step.event));
       }
     return "?";
-  }
-
-  template <class Visit>
-  void each_member(Visit&& visit) {
-    for (auto& kind : members_)
-      for (auto& member : kind) visit(*member);
   }
 
   [[nodiscard]] Exploration figures() {
     found_.states = states_->size();
     found_.bytes = states_->bytes();
     found_.local_states = found_.replica_states = found_.turns = 0;
-    each_member([&](LocalStates<Machine>& member) {
-      found_.local_states += member.size();
-      found_.replica_states += member.cores();
-      found_.turns += member.turns();
-    });
+    for (const auto& member : members_) {
+      found_.local_states += member->size();
+      found_.replica_states += member->cores();
+      found_.turns += member->turns();
+    }
     return found_;
   }
 
   Bounds bounds_;
   Glossary<Machine> glossary_;
-  std::array<std::vector<std::unique_ptr<LocalStates<Machine>>>, 2> members_;  ///< that cannot crash; that can
+  std::vector<std::unique_ptr<LocalStates<Machine>>> members_;
   std::unique_ptr<StateTable> states_;
+  std::unique_ptr<StateTable> judged_;  ///< verdict keys
   std::vector<Found> batch_;
   Exploration found_;
 };

@@ -30,7 +30,9 @@ class ExploredDisk {
 
   WriteTicket append(const Record& record) {
     const auto* accept = std::get_if<AcceptRecord>(&record);
-    pending_.push_back(accept != nullptr && accept->slot > last_ ? Record{PromiseRecord{accept->ballot}} : record);
+    const bool is_kept = accept == nullptr || accept->slot <= last_;
+    if (!is_kept && accept->ballot <= all_.promised()) return appended();
+    pending_.push_back(is_kept ? record : Record{PromiseRecord{accept->ballot}});
     fold(all_, pending_.back());
     return appended();
   }

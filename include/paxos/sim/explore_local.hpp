@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -16,69 +15,12 @@
 
 #include <paxos/core/ensure.hpp>
 #include <paxos/core/message.hpp>
+#include <paxos/sim/explore_glossary.hpp>
 #include <paxos/sim/explore_node.hpp>
 #include <paxos/sim/explore_tables.hpp>
 #include <paxos/sim/explore_tell.hpp>
 
 namespace paxos::sim {
-
-/// A message on its way: who sent what. Whom it is for, its reader knows.
-struct Letter {
-  NodeId from;
-  std::uint32_t message = 0;  ///< number in the Lexicon
-
-  friend auto operator<=>(const Letter&, const Letter&) = default;
-};
-
-/// One acceptor's vote, as a fact that stays true for good.
-struct VoteFact {
-  Slot slot;
-  Ballot ballot;
-  std::uint32_t value = 0;  ///< number in the Lexicon
-
-  friend auto operator<=>(const VoteFact&, const VoteFact&) = default;
-};
-
-/// What all members speak of, by number.
-template <StateMachine Machine>
-struct Glossary {
-  Lexicon<Machine> lexicon;
-  std::vector<Letter> letters;
-  std::map<Letter, std::uint32_t> letter_numbers;
-  std::vector<VoteFact> votes;
-  std::map<VoteFact, std::uint32_t> vote_numbers;
-  Strings sets;                                  ///< of letters
-  std::map<std::string, std::uint64_t> digests;  ///< learnt facts → digest of the machine
-
-  std::uint32_t number_of(const Letter& letter) { return number(letter, letters, letter_numbers); }
-  std::uint32_t number_of(const VoteFact& vote) { return number(vote, votes, vote_numbers); }
-  /// A chosen value is told of as a vote at no ballot.
-  std::uint32_t number_of_chosen(Slot slot, const Value& value) {
-    return number_of(VoteFact{slot, Ballot{}, lexicon.number_of(value)});
-  }
-
-  std::uint32_t number_of(std::vector<std::uint32_t> letters_in_set) {
-    std::ranges::sort(letters_in_set);
-    const auto twins = std::ranges::unique(letters_in_set);
-    letters_in_set.erase(twins.begin(), twins.end());
-    const auto* first = reinterpret_cast<const char*>(letters_in_set.data());
-    return sets.number_of({first, letters_in_set.size() * sizeof(std::uint32_t)}).first;
-  }
-  [[nodiscard]] std::vector<std::uint32_t> letters_of(std::uint32_t set) const {
-    const std::string& bytes = sets[set];
-    std::vector<std::uint32_t> found(bytes.size() / sizeof(std::uint32_t));
-    if (!bytes.empty()) std::memcpy(found.data(), bytes.data(), bytes.size());
-    return found;
-  }
-
- private:
-  template <class T>
-  static std::uint32_t number(const T& thing, std::vector<T>& things, std::map<T, std::uint32_t>& numbers) {
-    const auto [entry, is_new] = numbers.try_emplace(thing, static_cast<std::uint32_t>(things.size()));
-    if (is_new) things.push_back(thing);
-    return entry->second;
-  }
-};
 
 /// One way in which a node can go on.
 struct LocalStep {
@@ -87,6 +29,7 @@ struct LocalStep {
   NodeEvent event;
   bool is_judged = false;  ///< it voted, or learnt
   bool is_breach = false;
+  bool is_unflushed = false;  ///< a crash could take something from it then
 };
 
 /// Every state that one member was seen in, and every way on from there: each computed once, by the real replica.
@@ -104,17 +47,17 @@ class LocalStates {
   };
 
   LocalStates(const Config& config, Glossary<Machine>& glossary, const typename Workbench<Machine>::Options& options,
-              bool is_raw)
+              bool is_raw, std::vector<Pace> paces)
       : self_(config.id),
         members_(config.members.size()),
         glossary_(glossary),
         commands_(options.commands.size()),
-        is_mortal_(options.is_mortal),
-        is_raw_(is_raw),
+        paces_(paces),
+        is_raw_(is_raw || options.frame.with_hints),  // hints of any age are taken up
         tells_refusals_(options.frame.delivers(Nack{})),
         bench_(config, glossary.lexicon, options) {
-    (void)mail_.number_of(std::string(members_ * sizeof(std::uint32_t), '\0'));
     (void)glossary_.number_of(std::vector<std::uint32_t>{});
+    (void)mail_number({});
     first_ = number_of(State{core_number(bench_.blank()), 0, votes_number({})});
   }
   LocalStates(const LocalStates&) = delete;
@@ -129,9 +72,15 @@ class LocalStates {
   [[nodiscard]] const BitSet& learnt(std::uint32_t state) const { return cores_[states_[state].core].learnt; }
   /// The set of letters to `member` among the mail.
   [[nodiscard]] std::uint32_t mail_to(std::uint32_t mail, std::size_t member) const {
-    std::uint32_t letters = 0;
-    std::memcpy(&letters, mail_[mail].data() + member * sizeof letters, sizeof letters);
-    return letters;
+    return mail_rows_[mail * members_ + member];
+  }
+  /// Equal for two states when, as far as a judge can see, they are the same: what was voted and learnt.
+  [[nodiscard]] std::uint32_t verdict_key(std::uint32_t state) {
+    const std::uint64_t key = std::uint64_t{cores_[states_[state].core].learnt_number} << 32 | states_[state].ballots;
+    if (const auto known = verdict_keys_.find(key); known != PairMap::absent) return known;
+    const auto number = static_cast<std::uint32_t>(verdict_keys_.size());
+    verdict_keys_.insert(key, number);
+    return number;
   }
   [[nodiscard]] std::span<const LocalStep> steps(std::uint32_t state) {
     if (state >= known_.size()) known_.resize(state + 1, {0, unknown});
@@ -158,18 +107,6 @@ class LocalStates {
     return take_turn(states_[state].core, event);
   }
 
-  /// The state of the same member that may crash, as one that does not any more.
-  [[nodiscard]] std::uint32_t adopt(const LocalStates& mortal, std::uint32_t state) {
-    const auto known = adopted_.find(state);
-    if (known != PairMap::absent) return known;
-    const State& old = mortal.states_[state];
-    const std::uint32_t core = core_number(bench_.adopt(mortal.images_[old.core]));
-    const std::uint32_t number = number_of(State{core, glossary_.number_of(live(core, glossary_.letters_of(old.inbox))),
-                                                 votes_number(mortal.votes_[old.ballots])});
-    adopted_.insert(state, number);
-    return number;
-  }
-
   /// Checks what throwing letters away rests on: one that is thrown away would be so in every next state too, for every
   /// turn that was taken and every letter that was ever received. Returns how many were checked.
   [[nodiscard]] std::uint64_t verify_thrown_away() {
@@ -194,6 +131,7 @@ class LocalStates {
   struct Core {
     NodeFacts facts;
     BitSet learnt;
+    std::uint32_t learnt_number = 0;
     bool is_divergent = false;  ///< another replica has another state after the same slots
   };
   /// What a replica does on one event, whatever letters wait.
@@ -222,6 +160,7 @@ class LocalStates {
       slot = slot.next();
       core.learnt.insert(glossary_.number_of_chosen(slot, value));
     }
+    core.learnt_number = votes_number(core.learnt);
     const auto [digest, is_first] = glossary_.digests.try_emplace(core.learnt.bytes(), core.facts.digest);
     core.is_divergent = digest->second != core.facts.digest;
     cores_.push_back(std::move(core));
@@ -238,21 +177,26 @@ class LocalStates {
   void find_steps(std::uint32_t number) {
     const State state = states_[number];
     std::vector<LocalStep> steps;
-    const auto consider = [&](const NodeEvent& event) { add_step(steps, number, state, event); };
-    for (const std::uint32_t letter : glossary_.letters_of(state.inbox)) consider({NodeEvent::Kind::deliver, letter});
     const std::size_t unflushed = cores_[state.core].facts.unflushed;
-    if (cores_[state.core].facts.wants_flush) consider({NodeEvent::Kind::flush, 0});
-    if (is_mortal_)
-      for (std::uint32_t kept = 0; kept <= unflushed; ++kept) consider({NodeEvent::Kind::crash, kept});
-    consider({NodeEvent::Kind::stand, 0});
-    for (std::uint32_t command = 0; command < commands_; ++command) consider({NodeEvent::Kind::command, command});
+    const bool wants_flush = cores_[state.core].facts.wants_flush;
+    for (const Pace pace : paces_) {
+      if (unflushed > 0 && pace != paces_.back()) continue;
+      const auto consider = [&](NodeEvent::Kind kind, std::uint32_t argument) {
+        add_step(steps, number, state, NodeEvent{kind, pace, argument});
+      };
+      for (const std::uint32_t letter : glossary_.letters_of(state.inbox)) consider(NodeEvent::Kind::deliver, letter);
+      if (wants_flush) consider(NodeEvent::Kind::flush, 0);
+      for (std::uint32_t kept = 0; kept <= unflushed; ++kept) consider(NodeEvent::Kind::crash, kept);
+      consider(NodeEvent::Kind::stand, 0);
+      for (std::uint32_t command = 0; command < commands_; ++command) consider(NodeEvent::Kind::command, command);
+    }
     known_[number] = {steps_.size(), static_cast<std::uint32_t>(steps.size())};
     steps_.insert(steps_.end(), steps.begin(), steps.end());
   }
 
   void add_step(std::vector<LocalStep>& steps, std::uint32_t number, const State& state, const NodeEvent& event) {
     const Turn turn = turn_of(state.core, event);
-    LocalStep step{number, turn.mail, event, false, turn.is_breach};
+    LocalStep step{number, turn.mail, event, false, turn.is_breach, false};
     if (!turn.is_breach) {
       State next{turn.core, state.inbox, state.ballots};
       if (turn.core != state.core) next.inbox = glossary_.number_of(live(turn.core, glossary_.letters_of(state.inbox)));
@@ -260,19 +204,22 @@ class LocalStates {
       next.ballots = votes_number(all);
       step.is_judged = next.ballots != state.ballots || cores_[next.core].learnt != cores_[state.core].learnt;
       step.next = number_of(next);
+      step.is_unflushed = cores_[next.core].facts.unflushed > 0;
       if (step.next == number && step.mail == 0) return;
       if (event.kind == NodeEvent::Kind::command && step.mail == 0) return;  // nothing is proposed within the bounds
     }
     const auto is_same = [&](const LocalStep& other) {
       return other.next == step.next && other.mail == step.mail && other.event.kind == step.event.kind &&
-             event.kind != NodeEvent::Kind::command && other.is_breach == step.is_breach;
+             other.event.argument * (event.kind == NodeEvent::Kind::command ? 1U : 0U) ==
+                 event.argument * (event.kind == NodeEvent::Kind::command ? 1U : 0U) &&
+             other.is_breach == step.is_breach;
     };
     if (std::ranges::none_of(steps, is_same)) steps.push_back(step);
   }
 
   Turn turn_of(std::uint32_t core, const NodeEvent& event) {
-    const std::uint64_t key =
-        (std::uint64_t{core} << 32) | (static_cast<std::uint64_t>(event.kind) << 28) | event.argument;
+    const auto what = static_cast<std::uint64_t>(event.kind) | static_cast<std::uint64_t>(event.pace) << 3;
+    const std::uint64_t key = (std::uint64_t{core} << 32) | what << 27 | event.argument;
     if (const auto known = turn_numbers_.find(key); known != PairMap::absent) return turns_[known];
     const NodeTurn taken = take_turn(core, event);
     Turn turn;
@@ -301,12 +248,12 @@ class LocalStates {
     for (const auto& [to, message] : sent)
       sets[static_cast<std::size_t>(to.value() - 1)].push_back(
           glossary_.number_of(Letter{self_, glossary_.lexicon.number_of(message)}));
-    std::string row;
-    for (auto& set : sets) {
-      const std::uint32_t number = glossary_.number_of(std::move(set));
-      row.append(reinterpret_cast<const char*>(&number), sizeof number);
-    }
-    return mail_.number_of(row).first;
+    std::vector<std::uint32_t> row;
+    for (auto& set : sets) row.push_back(glossary_.number_of(std::move(set)));
+    const auto [number, is_new] =
+        mail_.number_of({reinterpret_cast<const char*>(row.data()), row.size() * sizeof row[0]});
+    if (is_new) mail_rows_.insert(mail_rows_.end(), row.begin(), row.end());
+    return number;
   }
 
   BitSet hardened(Ballot promised, const std::vector<Record>& records, bool& is_breach) {
@@ -338,7 +285,7 @@ class LocalStates {
   }
 
   bool is_idle(std::uint32_t core, std::uint32_t letter) {
-    const Turn turn = turn_of(core, {NodeEvent::Kind::deliver, letter});
+    const Turn turn = turn_of(core, {NodeEvent::Kind::deliver, paces_.back(), letter});
     return turn.core == core && turn.mail == 0 && !turn.is_breach;
   }
 
@@ -356,12 +303,15 @@ class LocalStates {
     if (const auto* prepare = std::get_if<Prepare>(&message))
       return !tells_refusals_ && prepare->ballot < facts.promised;
     if (const auto* accept = std::get_if<Accept>(&message)) return !tells_refusals_ && accept->ballot < facts.promised;
-    // What answers this node's own ballot has had its effect, or the ballot is over: it stands only above its promise.
-    if (const auto* promise = std::get_if<Promise>(&message)) return promise->ballot <= facts.promised;
+    // This node stands only above its promise: a ballot that it does not run now is over.
+    const auto is_over = [&](const Ballot& ballot) {
+      return ballot <= facts.promised && (facts.proposer.is_idle || facts.proposer.ballot != ballot);
+    };
+    if (const auto* promise = std::get_if<Promise>(&message))
+      return is_over(promise->ballot) || (facts.proposer.is_leading && facts.proposer.ballot == promise->ballot);
     if (const auto* accepted = std::get_if<Accepted>(&message))
-      return accepted->ballot <= facts.promised &&
-             (facts.proposer.is_idle || facts.proposer.ballot != accepted->ballot ||
-              accepted->last <= facts.proposer.decided);
+      return is_over(accepted->ballot) ||
+             (facts.proposer.ballot == accepted->ballot && accepted->last <= facts.proposer.decided);
     return false;
   }
 
@@ -369,7 +319,7 @@ class LocalStates {
   std::size_t members_;
   Glossary<Machine>& glossary_;
   std::size_t commands_;
-  bool is_mortal_;
+  std::vector<Pace> paces_;  ///< of a turn that begins with nothing unflushed; the last one also of the others
   bool is_raw_;
   bool tells_refusals_;
   Workbench<Machine> bench_;
@@ -381,6 +331,8 @@ class LocalStates {
   std::vector<Turn> turns_;
 
   Strings mail_;
+  std::vector<std::uint32_t> mail_rows_;  ///< the same, one number for each member
+  PairMap verdict_keys_;
   Strings vote_sets_;
   std::vector<BitSet> votes_;
   std::vector<bool> is_received_;
@@ -389,7 +341,6 @@ class LocalStates {
   Strings state_numbers_;
   std::vector<State> states_;
   PairMap received_;
-  PairMap adopted_;
   std::vector<std::pair<std::size_t, std::uint32_t>> known_;  ///< of each state: where its steps begin, and how many
   std::vector<LocalStep> steps_;
 };

@@ -21,10 +21,18 @@
 
 namespace paxos::sim {
 
+/// How soon the writes of a turn are durable.
+enum class Pace : std::uint8_t {
+  prompt,  ///< when the turn ends
+  lazy,    ///< then too, if the turn could say nothing before; else not within the turn
+  slow,    ///< not within the turn
+};
+
 /// What may happen to one node.
 struct NodeEvent {
   enum class Kind : std::uint8_t { deliver, flush, crash, stand, command };
   Kind kind = Kind::deliver;
+  Pace pace = Pace::prompt;
   std::uint32_t argument = 0;  ///< deliver: the letter; crash: unflushed records that stay; command: which one
 };
 
@@ -76,16 +84,14 @@ struct NodeFacts {
 /// One shipping Replica and its disk on a bench: set to any state, made to take one turn, and written down again. Time
 /// stands still, and on_tick() is never called: whatever time could do is an event of its own.
 ///
-/// A node flushes in the same turn, and one that will not crash even what nobody waits for. That loses nothing: until
-/// the flush nobody hears of the turn, so a slow flush is a slow message, and a crash before the flush is one before
-/// the turn. The exception is a leader that may crash, as its Accepts leave before its own disk confirms anything: its
-/// flush is an event of its own.
+/// A flush that is part of the turn loses nothing where nobody hears of the turn before the flush: a slow flush is then
+/// a slow message, and a crash before the flush is one before the turn. It is different for a leader: its Accepts leave
+/// before its own disk confirms anything, and it may find a quorum without its own vote.
 template <StateMachine Machine>
 class Workbench {
  public:
   struct Options {
     Frame frame;
-    bool is_mortal = false;  ///< may crash
     std::vector<Command> commands;
   };
 
@@ -102,13 +108,7 @@ class Workbench {
   [[nodiscard]] std::string blank() {
     disk_ = ExploredDisk{options_.frame.last_slot};
     restart();
-    return settled();
-  }
-
-  /// The image of another bench, which may crash, as that of this one.
-  [[nodiscard]] std::string adopt(const std::string& image) {
-    load(image);
-    return settled();
+    return settled({});
   }
 
   void load(const std::string& image) {
@@ -137,8 +137,9 @@ class Workbench {
     try {
       net_.sent.clear();
       (void)disk_.take_hardened();
+      const Before before{event.pace, replica_->wants_flush(), disk_.pending()};
       happen(event, from, message);
-      turn.image = settled();
+      turn.image = settled(before);
     } catch (const InvariantViolation& breach) {
       turn.breach = breach.what();
       disk_ = ExploredDisk{options_.frame.last_slot};
@@ -189,16 +190,29 @@ class Workbench {
     return glance;
   }
 
+  /// What was so before the turn.
+  struct Before {
+    Pace pace = Pace::prompt;
+    bool flush_was_due = false;
+    std::size_t pending = 0;
+  };
+  [[nodiscard]] bool flushes_now(const Before& before) {
+    if (!replica_->wants_flush() || before.pace == Pace::slow) return false;
+    if (before.pace == Pace::prompt) return true;
+    const bool may_lack_own_vote = before.flush_was_due && glance().is_leading;
+    return net_.sent.empty() && disk_.pending() > before.pending && !may_lack_own_vote;
+  }
+
   /// Ends turns until nothing more comes of it, and writes the state down.
-  [[nodiscard]] std::string settled() {
+  [[nodiscard]] std::string settled(const Before& before) {
     std::string image;
     for (bool has_cut = true; has_cut;) {
       replica_->end_turn(Time{});
-      while (replica_->wants_flush() && !(options_.is_mortal && glance().is_leading)) {
+      while (flushes_now(before)) {
         replica_->on_flushed(disk_.flush(), Time{});
         replica_->end_turn(Time{});
       }
-      if (!options_.is_mortal) (void)disk_.flush();
+      if (before.pace == Pace::prompt) (void)disk_.flush();  // what nobody waits for
       check_answers();
       std::string next;
       ImageWriter<Machine> writer{lexicon_, next, disk_.durable(), options_.frame};

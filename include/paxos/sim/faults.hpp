@@ -35,7 +35,7 @@ enum class FaultKind : std::uint8_t {
   power_cut,          ///< all nodes lose their power
   crash_on_send,      ///< `node` dies right at its next message of kind `amount`
   crash_on_write,     ///< `node` loses its power right behind the `amount`-th operation of its disk from now
-  election,           ///< `node` is asked to lead, now and every so often: by `amount`, it alone or each in turn
+  election,           ///< `node` is asked to lead, now and every so often; by `amount` others in turn with it
   busy,               ///< the turns of `node` do not end: much is handled in one
   freeze,             ///< `node` stands still, as under SIGSTOP, and knows nothing of it
   clock,              ///< the clock of `node` drifts by `amount` permille, and may leap
@@ -148,8 +148,10 @@ class ScheduleDraw {
     }
     // Only now, so that what is left of a seed does not depend on what is left out.
     std::erase_if(schedule_, [this](const Fault& fault) { return !faults_.has(fault.kind); });
-    std::ranges::stable_sort(schedule_, {}, &Fault::at);
-    return std::move(schedule_);
+    std::vector<Fault> in_order;
+    for (const Fault& fault : schedule_)
+      in_order.insert(std::ranges::upper_bound(in_order, fault.at, {}, &Fault::at), fault);
+    return in_order;
   }
 
  private:
@@ -161,7 +163,7 @@ class ScheduleDraw {
     Fault fault{kind, random_.between({}, length_), {}, any_node(), any_node(), 0};
     fault.length = random_.between({}, pace_ * static_cast<Duration::rep>(random_.chance(20) ? 60 : 12));
     const bool is_short = random_.chance(50);
-    if (kind == FaultKind::election || kind == FaultKind::busy) fault.length /= 4;
+    if (kind == FaultKind::busy) fault.length /= 4;
     fault.amount = amount_of(kind);
     // Back before anybody noticed, as often as not.
     if (is_short && (kind == FaultKind::crash || kind == FaultKind::kill || kind == FaultKind::power_cut))
@@ -186,7 +188,9 @@ class ScheduleDraw {
       case FaultKind::loss: return 1 + random_.below(40);
       case FaultKind::duplication:
       case FaultKind::replay: return 1 + random_.below(50);
-      case FaultKind::delay: return random_.chance(10) ? 1 + random_.below(180'000) : 1 + random_.below(20 * ms(pace_));
+      case FaultKind::delay:
+        if (random_.chance(10)) return 1 + random_.below(180'000);
+        return 1 + random_.below((random_.chance(50) ? 2 : 20) * ms(pace_));
       case FaultKind::clock: return random_.below(400);
       case FaultKind::slow_disk: return 1 + random_.below(4 * ms(pace_));
       case FaultKind::disk_full: return random_.below(40'000);

@@ -215,9 +215,14 @@ class Injector {
   }
   void elect(const Fault& fault, Duration left, std::uint64_t turn) {
     const auto ids = cluster_.ids();
-    const bool is_alone = fault.amount % 2 == 0;
-    stand(is_alone ? fault.node : ids[(fault.node.value() + turn) % ids.size()]);
-    const Duration beat = cluster_.config(fault.node).heartbeat_interval * (1 + fault.amount / 2 % 24) / 4;
+    switch (fault.amount % 4) {
+      case 0: stand(fault.node); break;
+      case 1: stand(ids[(fault.node.value() + turn) % ids.size()]); break;
+      case 2: stand(cluster_.leader().value_or(fault.node)); break;  // again, with much of its last reign under way
+      default: stand(turn % 2 == 0 ? fault.node : fault.other); break;
+    }
+    const auto quarters = static_cast<Duration::rep>(1 + fault.amount / 4 % 24);
+    const Duration beat = cluster_.config(fault.node).heartbeat_interval * quarters / 4;
     if (left >= beat)
       cluster_.schedule(beat, [this, &fault, left, beat, turn] {
         if (!is_over_) elect(fault, left - beat, turn + 1);

@@ -51,6 +51,8 @@ int main(int argc, char** argv) {
   app.add_option("--messages", bounds.messages, "kinds that arrive; all others are lost");
   app.add_flag("--raw", bounds.is_raw, "keep the messages that can have no effect any more");
   app.add_flag("--hints", bounds.with_hints, "election, catching up and submitting are part of the state");
+  app.add_flag("--slow-disks", bounds.has_slow_disks, "every flush is an event of its own");
+  app.add_option("--promise-bytes", bounds.promise_bytes_max, "values in one part of a promise; 1: one");
   app.add_flag("--verify", is_verified, "check that thrown away messages have no effect");
   app.add_option("--seconds", seconds_max, "stop after this long");
   app.add_option("--states", bounds.states_max, "stop at this many states");
