@@ -317,6 +317,17 @@ TEST_CASE("Replica: a deposed leader's read and commands go to the new leader", 
   CHECK(rig.replica->take_reads().empty());
 }
 
+TEST_CASE("Replica: a leader that hears another one above it proposes nothing more, though nobody asked it to promise",
+          "[replica]") {
+  Rig rig;
+  rig.lead_openly();
+  rig.receive(n2, Heartbeat{Ballot{9, n2}, 1, {}});
+  (void)rig.net.take();
+  CHECK_FALSE(rig.add(5));
+  CHECK(rig.net.all<Accept>().empty());
+  CHECK(rig.net.all<Forward>().size() == 1);
+}
+
 TEST_CASE("Replica: a heartbeat below the promise is refused, so that it confirms no read", "[replica]") {
   Rig rig;
   rig.receive(n3, Prepare{b3, s(1)});

@@ -222,7 +222,6 @@ EDITS = [
     ("role/catch_up.hpp", "      fallback = peer;\n", "      if (!MUTANT(leader-never-asked)) fallback = peer;\n"),
     ("role/catch_up.hpp", "if (!reply.values.empty()) return asked_.reset();",
      "if (!reply.values.empty() || MUTANT(empty-answers-multiply)) return asked_.reset();"),
-    ("role/catch_up.hpp", "|| asked_->peer != from ||", "|| (asked_->peer != from && !MUTANT(late-answer-ends-the-wait)) ||"),
     ("role/catch_up.hpp", "(bytes > 0 && bytes + value->size() > config_.catch_up_bytes_max)",
      "(bytes > 0 && bytes + value->size() > config_.catch_up_bytes_max && !MUTANT(catch-up-without-a-bound))"),
     ("role/catch_up.hpp", "      if (bytes > config_.catch_up_bytes_max) break;\n",
@@ -324,7 +323,7 @@ DIRECTED = {
     "stuck-reign-goes-on": "sim/regressions",
     "wedged-reign-goes-on": "sim/regressions",
     "deposed-leader-goes-on": "replica/replica",
-    "late-answer-ends-the-wait": "role/catch_up",
+    "acks-merged-over-ballots": "replica/outbox",
     "rot-taken-for-a-torn-tail": "storage/log_recovery",
     "records-of-any-place": "storage/segment",
 }
