@@ -1,7 +1,8 @@
 // Copyright (c) the paxos authors. MIT licence.
 //
 // The remote client before a server that says whatever it likes, over a real connection on the loopback: every command
-// is answered exactly once, whatever came; what the client sends is frames and messages; nothing is thrown.
+// is answered exactly once, whatever came, and well only with a result that was sent for its session; what the client
+// sends is frames and messages; nothing is thrown.
 #include <sys/socket.h>
 #include <array>
 #include <chrono>
@@ -9,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <variant>
@@ -117,8 +119,9 @@ class Rig {
   void push() {
     ++pushed_;
     core_->push(Bytes{input_.take(input_.byte() % 32U)},
-                [this, is_over = std::make_shared<bool>(false)](std::error_code, const Bytes&) {
+                [this, is_over = std::make_shared<bool>(false)](std::error_code error, const Bytes& result) {
                   check(!std::exchange(*is_over, true), "a command is answered once");
+                  check(error || told_.contains(std::string{result.text()}), "a result is one that was sent for it");
                   ++answered_;
                 });
   }
@@ -136,10 +139,10 @@ class Rig {
         });
         break;
       case 4: append_message_frame(out, fingerprint, ReadIndexReply{1, true, Slot{input_.byte()}}); break;
-      case 5: append_message_frame(out, fingerprint, reply()); break;
+      case 5: tell(out, reply()); break;
       case 6: {
         Message message;
-        if (decode_message(input_.take(input_.byte()), message)) append_message_frame(out, fingerprint, message);
+        if (decode_message(input_.take(input_.byte()), message)) tell(out, message);
         break;
       }
       case 7: {
@@ -158,6 +161,13 @@ class Rig {
       is_gone_ = false;
       hang_up();
     }
+  }
+
+  void tell(Buffer& out, const Message& message) {
+    append_message_frame(out, fingerprint, message);
+    const auto* reply = std::get_if<ForwardReply>(&message);
+    if (reply != nullptr && reply->error == 0 && reply->id.session == last_.session)
+      told_.emplace(reply->result.text());
   }
 
   /// Takes what the client sent: it must be understood, and the commands are remembered.
@@ -195,8 +205,9 @@ class Rig {
   [[nodiscard]] ForwardReply reply() {
     const std::uint8_t form = input_.byte();
     ForwardReply reply{last_, form % 20U, Slot{input_.byte()}, Bytes{input_.take(form / 16U)}};
-    if (form % 7 == 0) reply.id.session.high += input_.byte();
-    if (form % 5 == 0) reply.id.sequence = input_.number(form % 9U);
+    const std::uint8_t alteration = input_.byte();
+    if (alteration % 8 == 1) reply.id.session.high += alteration;
+    if (alteration % 8 == 2) reply.id.sequence = input_.number(1 + alteration / 32U);
     return reply;
   }
 
@@ -206,7 +217,8 @@ class Rig {
   std::optional<FrameReader> reader_;
   std::size_t sent_ = 0;
   bool is_gone_ = false;
-  RequestId last_;
+  RequestId last_;              ///< of the newest command that the client sent
+  std::set<std::string> told_;  ///< results that were sent for its session
   std::size_t pushed_ = 0;
   std::size_t answered_ = 0;
 };
