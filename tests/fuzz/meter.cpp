@@ -11,15 +11,20 @@
 
 #ifdef PAXOS_FUZZ_HOOKS
 
-#include <sanitizer/allocator_interface.h>
+#include <cstddef>
+
+// As in sanitizer/allocator_interface.h, which GCC does not bring along with its sanitizers.
+extern "C" {
+int __sanitizer_install_malloc_and_free_hooks(void (*on_malloc)(const volatile void*, std::size_t),
+                                              void (*on_free)(const volatile void*));
+std::size_t __sanitizer_get_allocated_size(const volatile void* place);
+}
 
 namespace {
 
 [[maybe_unused]] const int installed = __sanitizer_install_malloc_and_free_hooks(
     [](const volatile void*, std::size_t bytes) { paxos::fuzz::Meter::on_allocated(bytes); },
-    [](const volatile void* freed) {
-      paxos::fuzz::Meter::on_freed(__sanitizer_get_allocated_size(const_cast<const void*>(freed)));
-    });
+    [](const volatile void* freed) { paxos::fuzz::Meter::on_freed(__sanitizer_get_allocated_size(freed)); });
 
 }  // namespace
 
