@@ -186,7 +186,6 @@ class ReplicaRig {
     check(now.applied >= applied_ && now.applied <= now.chosen_through, "applied follows chosen, and both only grow");
     promised_ = now.promised;
     applied_ = now.applied;
-    outstanding_max_ = std::max(outstanding_max_, outstanding_.size());
     take();
     check(Meter::held() <= held_max(), "memory stays bounded: " + std::to_string(Meter::held()));
   }
@@ -244,12 +243,12 @@ class ReplicaRig {
   void judge(const ReadIndex& request) { seen_.read = request.nonce; }
   void judge(const CatchUpRequest& request) { seen_.asked = request.first_slot; }
 
-  /// The log is the disk's; an answer waits for it to each message (up to Outbox::waiting_max); commands and reads are
-  /// as many as were submitted (a vector keeps what it once needed); proposals_ holds what was proposed. The rest are
-  /// the queues and tables of the small configuration.
+  /// The log is the disk's; an answer waits for it to each message (up to Outbox::waiting_max); reads are as many as
+  /// were asked for (a vector keeps what it once needed); proposals_ holds what was proposed. The rest, commands
+  /// included, are the queues and tables of the small configuration.
   [[nodiscard]] std::size_t held_max() const {
-    return (std::size_t{128} << 10) + 512 * disk_.records().size() + 512 * outstanding_max_ + 128 * last_read_ +
-           1024 * proposals_.size() + 2048 * unconfirmed_;
+    return (std::size_t{128} << 10) + 512 * disk_.records().size() + 128 * last_read_ + 1024 * proposals_.size() +
+           2048 * unconfirmed_;
   }
 
   Config config_;
@@ -266,7 +265,6 @@ class ReplicaRig {
   Slot applied_;
   ReadId last_read_ = 0;
   std::set<RequestId> outstanding_;
-  std::size_t outstanding_max_ = 0;
   std::size_t unconfirmed_ = 0;  ///< messages since the disk held everything
   std::set<ReadId> reading_;
   std::size_t seen_records_ = 0;

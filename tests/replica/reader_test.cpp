@@ -22,6 +22,14 @@ struct Rig {
     view.is_leading = view.is_open = false;
     view.ballot = {};
   }
+  /// Ends a turn in which that node, and no other, is asked; gives the question's nonce.
+  std::uint64_t asks(NodeId node) {
+    CHECK(end_turn().empty());
+    const auto asked = net.all<ReadIndex>();
+    REQUIRE(asked.size() == 1);
+    CHECK(asked[0].first == node);
+    return asked[0].second.nonce;
+  }
   /// The reads that are over after this turn.
   std::vector<ReadyRead> end_turn() {
     (void)net.take();
@@ -124,31 +132,58 @@ TEST_CASE("Reader: a follower asks the leader, and serves once it has applied th
   CHECK(served(rig.end_turn(), 1));
 }
 
-TEST_CASE("Reader: a late answer to an earlier question confirms nothing", "[reader]") {
+TEST_CASE("Reader: an answer that takes longer than the patience for it serves the reads that asked", "[reader]") {
   Rig rig;
   rig.follow(n2);
   REQUIRE(rig.reader.read(1, rig.now));
-  (void)rig.end_turn();
-  const auto old_nonce = rig.net.all<ReadIndex>().at(0).second.nonce;
+  const auto nonce = rig.asks(n2);
   rig.now += rig.config.election_timeout;
-  (void)rig.end_turn();
+  CHECK(rig.asks(n2) == nonce);
+  REQUIRE(rig.reader.read(2, rig.now));
+  rig.reader.on_read_index_reply(ReadIndexReply{nonce, true, s(5)}, rig.now);
+  CHECK(served(rig.end_turn(), 1));
+
+  // What came after the question asks anew, and the repeated question's answer says nothing about it.
   REQUIRE(rig.net.all<ReadIndex>().size() == 1);
-  CHECK(rig.net.all<ReadIndex>()[0].second.nonce != old_nonce);
-  rig.reader.on_read_index_reply(ReadIndexReply{old_nonce, true, s(1)}, rig.now);
+  CHECK(rig.net.all<ReadIndex>()[0].second.nonce != nonce);
+  rig.reader.on_read_index_reply(ReadIndexReply{nonce, true, s(5)}, rig.now);
   CHECK(rig.end_turn().empty());
 }
 
-TEST_CASE("Reader: a refusal is asked again, of whoever leads then", "[reader]") {
+TEST_CASE("Reader: a question that was refused goes to whoever leads then", "[reader]") {
   Rig rig;
   rig.follow(n2);
   REQUIRE(rig.reader.read(1, rig.now));
-  (void)rig.end_turn();
-  const auto nonce = rig.net.all<ReadIndex>().at(0).second.nonce;
+  const auto nonce = rig.asks(n2);
   rig.reader.on_read_index_reply(ReadIndexReply{nonce, false, {}}, rig.now);
   rig.follow(n3);
-  (void)rig.end_turn();
-  REQUIRE(rig.net.all<ReadIndex>().size() == 1);
-  CHECK(rig.net.all<ReadIndex>()[0].first == n3);
+  CHECK(rig.asks(n3) == nonce);
+}
+
+// In a network that repeats messages each question would bring two refusals, and each refusal two questions.
+TEST_CASE("Reader: refusals do not multiply questions", "[reader]") {
+  Rig rig;
+  rig.follow(n2);
+  REQUIRE(rig.reader.read(1, rig.now));
+  const auto nonce = rig.asks(n2);
+  for (int repeated = 0; repeated < 2; ++repeated) {
+    rig.reader.on_read_index_reply(ReadIndexReply{nonce, false, {}}, rig.now);
+    (void)rig.end_turn();
+    CHECK(rig.net.is_silent());
+  }
+  rig.now += rig.config.heartbeat_interval;
+  CHECK(rig.asks(n2) == nonce);
+}
+
+TEST_CASE("Reader: an index that is never reached holds up the reads that it was given for, and no others",
+          "[reader]") {
+  Rig rig;
+  rig.follow(n2);
+  REQUIRE(rig.reader.read(1, rig.now));
+  rig.reader.on_read_index_reply(ReadIndexReply{rig.asks(n2), true, Slot{std::uint64_t{1} << 60}}, rig.now);
+  REQUIRE(rig.reader.read(2, rig.now));
+  rig.reader.on_read_index_reply(ReadIndexReply{rig.asks(n2), true, s(5)}, rig.now);
+  CHECK(served(rig.end_turn(), 2));
 }
 
 TEST_CASE("Reader: a leader answers other nodes with what its own reads would get", "[reader]") {
@@ -206,12 +241,30 @@ TEST_CASE("Reader: a read that nobody confirms in time fails, in every stage", "
   CHECK(rig.end_turn().empty());
 }
 
-TEST_CASE("Reader: what other nodes ask is bounded", "[reader]") {
+TEST_CASE("Reader: what other nodes ask is bounded, and one of them takes nobody's place", "[reader]") {
   Rig rig;
   rig.follow(n2);
   for (std::uint64_t nonce = 0; nonce < 5000; ++nonce) rig.reader.on_read_index(n3, ReadIndex{nonce});
+  rig.reader.on_read_index(n4, ReadIndex{1});
   (void)rig.end_turn();
   CHECK(rig.net.all<ReadIndexReply>().size() <= 1024);
+  CHECK(rig.net.to(n4).size() == 1);
+}
+
+TEST_CASE("Reader: reads that wait are bounded, in whatever stage they are", "[reader]") {
+  Rig rig;
+  rig.follow(n2);
+  ReadId taken = 0;
+  for (int group = 0; group < 3; ++group) {
+    for (int i = 0; i < 400'000; ++i) taken += rig.reader.read(taken + 1, rig.now) ? 1U : 0U;
+    (void)rig.end_turn();
+    const auto asked = rig.net.all<ReadIndex>();
+    if (!asked.empty()) rig.reader.on_read_index_reply(ReadIndexReply{asked[0].second.nonce, true, s(99)}, rig.now);
+  }
+  CHECK(taken == std::size_t{1} << 20);
+  rig.reader.fail_all();
+  CHECK(rig.reader.take_ready().size() == taken);
+  CHECK(rig.reader.read(1, rig.now));
 }
 
 }  // namespace

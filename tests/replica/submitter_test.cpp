@@ -191,7 +191,7 @@ TEST_CASE("Submitter: a command that is here already is only given more time", "
 TEST_CASE("Submitter: a command too large, and more than may wait, are refused at once", "[submitter]") {
   Rig rig{[](Config& config) {
     config.command_bytes_max = 10;
-    config.pending_bytes_max = 25;
+    config.pending_bytes_max = 600;
   }};
   RequestId id;
   CHECK(rig.submitter.submit(Bytes{"eleven bytes"}, {}, rig.now, id) == Errc::too_large);
@@ -200,6 +200,22 @@ TEST_CASE("Submitter: a command too large, and more than may wait, are refused a
   CHECK(rig.submitter.submit(Bytes{"0123456789"}, {}, rig.now, id) == Errc::overloaded);
   rig.submitter.on_answer(Answer{second, std::nullopt, {}});
   CHECK(rig.submit("0123456789").sequence == 3);  // a refusal uses no sequence up
+}
+
+// As clients without number would send them.
+TEST_CASE("Submitter: commands that carry nothing are bounded too", "[submitter]") {
+  Rig rig;
+  std::uint64_t taken = 0;
+  while (taken < 1'000'000 && !rig.submitter.submit(Command{RequestId{SessionId{taken, 1}, 1}, 0, {}, {}}, rig.now))
+    ++taken;
+  CHECK(taken == rig.config.pending_bytes_max / 256);
+}
+
+TEST_CASE("Submitter: a command of the largest size always finds a place when none waits", "[submitter]") {
+  Rig rig{[](Config& config) { config.pending_bytes_max = config.command_bytes_max = 10; }};
+  (void)rig.submit("0123456789");
+  RequestId id;
+  CHECK(rig.submitter.submit({}, {}, rig.now, id) == Errc::overloaded);
 }
 
 // A command that the log would judge out of the window must not get there: another copy of it might run later.

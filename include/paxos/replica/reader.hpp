@@ -2,8 +2,10 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <iterator>
+#include <map>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -52,28 +54,30 @@ class Reader {
 
   /// False when too many reads wait already.
   [[nodiscard]] bool read(ReadId id, Time now) {
-    if (open_.size() >= reads_max) return false;
+    if (waiting_ >= reads_max) return false;
+    ++waiting_;
     open_.push_back(Request{id, now + config_.request_timeout});
     return true;
   }
 
   void on_read_index(NodeId from, const ReadIndex& request) {
-    if (open_remote_.size() < remote_max) open_remote_.push_back(Remote{from, request.nonce});
+    if (std::ranges::count(open_remote_, from, &Remote::from) < remote_max)
+      open_remote_.push_back(Remote{from, request.nonce});
   }
 
   void on_read_index_reply(const ReadIndexReply& reply, Time now) {
     if (!asked_ || !asked_->nonce || *asked_->nonce != reply.nonce) return;
     if (reply.confirmed) {
       release(reply.index);
-    } else {
-      asked_->retry_at = now;
+    } else {  // not at once: a network that repeats messages would multiply questions and refusals
+      asked_->retry_at = std::min(asked_->retry_at, now + config_.heartbeat_interval);
     }
   }
 
   /// Moves every read as far as it can go. `request_round()` starts a heartbeat round and gives its number.
   template <class RequestRound>
   void end_turn(const View& view, Time now, RequestRound&& request_round) {
-    if (asked_ && is_stale(*asked_, view, now)) reopen();
+    if (asked_ && is_stale(*asked_, view)) reopen();
     if (view.is_leading) {
       if (asked_ && view.confirmed_round >= asked_->round) {
         for (const Remote& remote : asked_->remote)
@@ -82,24 +86,23 @@ class Reader {
       }
       // The index is noted before the round starts, and both after the reads arrived.
       if (!asked_ && view.is_open && !(open_.empty() && open_remote_.empty()))
-        asked_ = Group{std::exchange(open_, {}),
-                       std::exchange(open_remote_, {}),
-                       std::nullopt,
-                       view.ballot,
-                       request_round(),
-                       view.chosen_through,
-                       Time::max()};
+        asked_ =
+            Group{std::exchange(open_, {}), std::exchange(open_remote_, {}), std::nullopt, view.ballot, request_round(),
+                  view.chosen_through};
     } else {
       for (const Remote& remote : open_remote_) net_.send(remote.from, ReadIndexReply{remote.nonce, false, Slot{}});
       open_remote_.clear();
-      if (!asked_ && !open_.empty() && view.leader != NodeId{}) {
-        asked_ = Group{std::exchange(open_, {}), {}, ++nonce_, {}, 0, Slot{}, now + config_.election_timeout};
+      if (!asked_ && !open_.empty() && view.leader != NodeId{})
+        asked_ = Group{std::exchange(open_, {}), {}, ++nonce_, {}, 0, Slot{}};
+      if (asked_ && view.leader != NodeId{} && (asked_->asked_of != view.leader || now >= asked_->retry_at)) {
+        asked_->asked_of = view.leader;
+        asked_->retry_at = now + config_.election_timeout;
         net_.send(view.leader, ReadIndex{*asked_->nonce});
       }
     }
-    while (!confirmed_.empty() && confirmed_.front().index <= view.applied) {
-      for (const Request& request : confirmed_.front().requests) ready_.push_back(ReadyRead{request.id, true});
-      confirmed_.pop_front();
+    while (!confirmed_.empty() && confirmed_.begin()->first <= view.applied) {
+      for (const Request& request : confirmed_.begin()->second) finish(request, true);
+      confirmed_.erase(confirmed_.begin());
     }
   }
 
@@ -108,13 +111,15 @@ class Reader {
     const auto expire = [&](std::vector<Request>& requests) {
       std::erase_if(requests, [&](const Request& request) {
         if (now < request.deadline) return false;
-        ready_.push_back(ReadyRead{request.id, false});
+        finish(request, false);
         return true;
       });
+      return requests.empty();
     };
     expire(open_);
-    if (asked_) expire(asked_->requests);
-    for (Confirmed& group : confirmed_) expire(group.requests);
+    if (asked_ && expire(asked_->requests) && asked_->remote.empty()) asked_.reset();
+    for (auto group = confirmed_.begin(); group != confirmed_.end();)
+      group = expire(group->second) ? confirmed_.erase(group) : std::next(group);
   }
 
   /// Gives up everything: the node stops.
@@ -125,11 +130,11 @@ class Reader {
   /// See Replica::image.
   template <class Archive>
   void image(Archive& archive) {
-    archive(nonce_, open_, open_remote_, asked_, confirmed_, ready_);
+    archive(nonce_, open_, open_remote_, asked_, confirmed_, waiting_, ready_);
   }
 
  private:
-  static constexpr std::size_t remote_max = 1024;
+  static constexpr std::ptrdiff_t remote_max = 128;  ///< of each node
   static constexpr std::size_t reads_max = std::size_t{1} << 20;
 
   struct Request {
@@ -150,7 +155,9 @@ class Reader {
       archive(from, nonce);
     }
   };
-  /// Reads that wait for one confirmation: a round of our own, or the leader's answer to our nonce.
+  /// Reads that wait for one confirmation: a round of our own, or a leader's answer to our nonce. The question is
+  /// repeated under the same nonce: any answer, however late, and whoever leads by then, comes from after the reads.
+  /// That is why no read joins.
   struct Group {
     std::vector<Request> requests;
     std::vector<Remote> remote;
@@ -158,36 +165,31 @@ class Reader {
     Ballot ballot;  ///< the reign in which `round` and `index` were taken
     std::uint64_t round = 0;
     Slot index;
-    Time retry_at = Time::max();
+    NodeId asked_of{};
+    Time retry_at{};
 
     template <class Archive>
     void image(Archive& archive) {
-      archive(requests, remote, nonce, ballot, round, index);
-    }
-  };
-  /// Reads that wait for a slot to be applied.
-  struct Confirmed {
-    Slot index;
-    std::vector<Request> requests;
-
-    template <class Archive>
-    void image(Archive& archive) {
-      archive(index, requests);
+      archive(requests, remote, nonce, ballot, round, index, asked_of);
     }
   };
 
   /// An index is worth what the reign was in which it was noted: a later reign of this very node confirms nothing about
   /// it, as another may have led, and acknowledged more, in between.
-  static bool is_stale(const Group& group, const View& view, Time now) {
+  static bool is_stale(const Group& group, const View& view) {
     const bool is_own_round = !group.nonce.has_value();
-    return is_own_round != view.is_leading || (is_own_round && group.ballot != view.ballot) || now >= group.retry_at;
+    return is_own_round != view.is_leading || (is_own_round && group.ballot != view.ballot);
   }
 
   void release(Slot index) {
-    // Served in the order of their indices: a later confirmation never has a lower one than it needs.
-    if (!confirmed_.empty()) index = std::max(index, confirmed_.back().index);
-    confirmed_.push_back(Confirmed{index, std::move(asked_->requests)});
+    std::vector<Request>& confirmed = confirmed_[index];
+    confirmed.insert(confirmed.end(), asked_->requests.begin(), asked_->requests.end());
     asked_.reset();
+  }
+
+  void finish(const Request& request, bool is_confirmed) {
+    --waiting_;
+    ready_.push_back(ReadyRead{request.id, is_confirmed});
   }
 
   /// The confirmation did not come, or cannot come any more: the reads ask again, the remote ones elsewhere.
@@ -203,7 +205,8 @@ class Reader {
   std::vector<Request> open_;
   std::vector<Remote> open_remote_;
   std::optional<Group> asked_;
-  std::deque<Confirmed> confirmed_;
+  std::map<Slot, std::vector<Request>> confirmed_;  ///< by what must be applied first: no group waits for another
+  std::size_t waiting_ = 0;                         ///< reads in all of these
   std::vector<ReadyRead> ready_;
 };
 

@@ -62,8 +62,8 @@ class Submitter {
       found->second.deadline = now + config_.request_timeout;
       return std::nullopt;
     }
-    if (bytes_ + command.payload.size() > config_.pending_bytes_max) return Errc::overloaded;
-    bytes_ += command.payload.size();
+    if (!pending_.empty() && bytes_ + cost(command) > config_.pending_bytes_max) return Errc::overloaded;
+    bytes_ += cost(command);
     const RequestId id = command.id;
     pending_.emplace(id, Pending{std::move(command), now + config_.request_timeout, now, false, false});
     fresh_.push_back(id);
@@ -104,6 +104,7 @@ class Submitter {
   /// Repeats what may have been lost, and gives up what is out of time.
   template <class Propose>
   void on_tick(Time now, Propose&& propose) {
+    std::erase_if(fresh_, [&](const RequestId& id) { return !pending_.contains(id); });
     for (auto entry = pending_.begin(); entry != pending_.end();) {
       const auto current = entry++;
       Pending& pending = current->second;
@@ -148,6 +149,9 @@ class Submitter {
   };
   using Entry = typename std::map<RequestId, Pending>::iterator;
 
+  /// What a command takes while it waits, about, without a payload too.
+  static std::size_t cost(const Command& command) { return 256 + command.payload.size(); }
+
   template <class Propose>
   void hand_over(Pending& pending, Time now, Propose& propose) {
     pending.resend_at = now + 2 * config_.election_timeout;
@@ -162,7 +166,7 @@ class Submitter {
   }
 
   void finish(Entry entry, Answer answer) {
-    bytes_ -= entry->second.command.payload.size();
+    bytes_ -= cost(entry->second.command);
     pending_.erase(entry);
     finished_.push_back(std::move(answer));
   }

@@ -122,8 +122,8 @@ EDITS = [
     ("replica/submitter.hpp", "pending.has_left = true;\n", "pending.has_left = !MUTANT(left-told-as-not-applied);\n"),
     # Reads.
     ("replica/reader.hpp", "view.confirmed_round >= asked_->round", "(view.confirmed_round >= asked_->round || MUTANT(read-without-a-round))"),
-    ("replica/reader.hpp", "confirmed_.front().index <= view.applied",
-     "(MUTANT(read-before-apply) || confirmed_.front().index <= view.applied)"),
+    ("replica/reader.hpp", "confirmed_.begin()->first <= view.applied",
+     "(MUTANT(read-before-apply) || confirmed_.begin()->first <= view.applied)"),
     ("replica/reader.hpp", "if (!asked_ && view.is_open &&",
      "if (!asked_ && (view.is_open || MUTANT(read-before-the-opening)) &&"),
     ("replica/reader.hpp", "(is_own_round && group.ballot != view.ballot)",
