@@ -97,7 +97,7 @@ class Replica {
     follow_advice(election_.on_tick(now, learner_.chosen_through(), !disk_.is_stalled(outbox_.is_waiting(), now)), now);
     watch_reign(now);
     proposer_.on_tick(now);
-    submitter_.on_tick(now, to_proposer());
+    submitter_.on_tick(now, to_proposer(), election_.ways());
     reader_.on_tick(now);
     settle(now);
   }
@@ -246,7 +246,6 @@ class Replica {
   }
 
   void handle(NodeId from, const Accepted& accepted, Time) { proposer_.on_accepted(from, accepted); }
-
   void handle(NodeId, const Nack& nack, Time now) {
     if (!ballots_.is_sane(nack.promised)) return;
     ballots_.see(nack.promised);
@@ -266,6 +265,7 @@ class Replica {
     if (!is_owned(from, heartbeat.ballot)) return;
     if (heartbeat.ballot < acceptor_.promised()) return acceptor_.refuse(from);
     hear_leader(from, heartbeat.ballot, now);
+    election_.on_told(from, heartbeat.is_heard);
     learn_through(from, heartbeat.ballot, heartbeat.chosen_through, now);
     outbox_.send(from, HeartbeatAck{heartbeat.ballot, heartbeat.round, learner_.chosen_through()});
   }
@@ -290,7 +290,6 @@ class Replica {
   void handle(NodeId from, const HandOver& offer, Time now) { follow_advice(election_.on_hand_over(from, offer), now); }
 
   // Catching up.
-
   void handle(NodeId from, const CatchUpRequest& request, Time now) {
     learner_.log_chosen();
     catch_up_.on_request(from, request, learner_.chosen_through());
@@ -311,14 +310,14 @@ class Replica {
 
   void handle(NodeId from, const Forward& forward, Time) {
     if (proposer_.submit(forward.command)) return;
+    if (const NodeId leader = election_.leader_in_reach(); !forward.is_relayed && leader != NodeId{} && leader != from)
+      return outbox_.send(leader, Forward{forward.command, true});
     const Errc why = proposer_.is_leading() ? Errc::overloaded : Errc::no_leader;
     outbox_.send(from, ForwardReply{forward.command.id, static_cast<std::uint32_t>(why), state_.applied(), {}});
   }
 
   void handle(NodeId, const ForwardReply& reply, Time now) { submitter_.on_refused(reply.id, now); }
-
   void handle(NodeId from, const ReadIndex& request, Time) { reader_.on_read_index(from, request); }
-
   void handle(NodeId, const ReadIndexReply& reply, Time now) { reader_.on_read_index_reply(reply, now); }
 
   // What the handlers share.
@@ -384,7 +383,7 @@ class Replica {
 
   void hand_over_commands(Time now) {
     const Reign reign{election_.leader(), election_.leader_ballot(), proposer_.is_leading()};
-    if (submitter_.end_turn(reign, now, to_proposer()) && reign.leader != NodeId{})
+    if (submitter_.end_turn(reign, election_.ways(), now, to_proposer()) && reign.leader != NodeId{})
       observer_.on_leader(reign.leader, reign.ballot);
   }
 
@@ -408,7 +407,8 @@ class Replica {
             is_leading && state_.applied() >= proposer_.opening_slot(),
             chosen,
             election_.confirmed_round(),
-            state_.applied()};
+            state_.applied(),
+            election_.ways()};
   }
 
   void report_standing() {

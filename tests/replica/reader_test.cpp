@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
 #include "role/rig.hpp"
 
@@ -15,12 +16,19 @@ using View = Reader<RecordingNet>::View;
 
 struct Rig {
   /// Node 1 leads at ballot 1, its reign is open, slot 5 is chosen and applied, round 3 is confirmed.
-  View view{n1, b1, true, true, s(5), 3, s(5)};
+  View view{n1, b1, true, true, s(5), 3, s(5), {}};
 
   void follow(NodeId leader) {
     view.leader = leader;
     view.is_leading = view.is_open = false;
     view.ballot = {};
+    reach({leader});
+  }
+  /// A leader may be reached through these, itself or others.
+  void reach(const std::vector<NodeId>& nodes) {
+    view.ways = {};
+    for (const NodeId node : nodes)
+      if (node != NodeId{}) view.ways.insert(static_cast<std::size_t>(node.value() - 1));
   }
   /// Ends a turn in which that node, and no other, is asked; gives the question's nonce.
   std::uint64_t asks(NodeId node) {
@@ -197,7 +205,7 @@ TEST_CASE("Reader: a leader answers other nodes with what its own reads would ge
   CHECK(rig.net.take() == std::vector<Sent>{{n2, ReadIndexReply{55, true, s(5)}}});
 }
 
-TEST_CASE("Reader: who does not lead, or ceases to, refuses others", "[reader]") {
+TEST_CASE("Reader: who ceases to lead, or knows no leader, refuses others", "[reader]") {
   Rig rig;
   rig.reader.on_read_index(n3, ReadIndex{1});
   (void)rig.end_turn();
@@ -205,6 +213,7 @@ TEST_CASE("Reader: who does not lead, or ceases to, refuses others", "[reader]")
   rig.view.confirmed_round = 4;
   (void)rig.end_turn();
   CHECK(rig.net.take() == std::vector<Sent>{{n3, ReadIndexReply{1, false, {}}}});
+  rig.follow(NodeId{});
   rig.reader.on_read_index(n3, ReadIndex{2});
   (void)rig.end_turn();
   CHECK(rig.net.take() == std::vector<Sent>{{n3, ReadIndexReply{2, false, {}}}});
@@ -241,12 +250,60 @@ TEST_CASE("Reader: a read that nobody confirms in time fails, in every stage", "
   CHECK(rig.end_turn().empty());
 }
 
+TEST_CASE("Reader: a node that does not lead asks its leader for others, along with itself, and passes the answer on",
+          "[reader]") {
+  Rig rig;
+  rig.follow(n2);
+  rig.reader.on_read_index(n3, ReadIndex{55});
+  CHECK(rig.end_turn().empty());
+  REQUIRE(rig.net.all<ReadIndex>().size() == 1);
+  const auto [leader, question] = rig.net.all<ReadIndex>()[0];
+  CHECK(leader == n2);
+  CHECK(question.is_relayed);
+  CHECK(question.nonce != 55);
+  rig.reader.on_read_index_reply(ReadIndexReply{question.nonce, true, s(8)}, rig.now);
+  CHECK(rig.net.to(n3) == std::vector<Message>{ReadIndexReply{55, true, s(8)}});
+}
+
+TEST_CASE("Reader: what was passed on once is not passed on again, nor back to who asked", "[reader]") {
+  Rig rig;
+  rig.follow(n2);
+  rig.reader.on_read_index(n3, ReadIndex{55, true});
+  rig.reader.on_read_index(n2, ReadIndex{56});
+  (void)rig.end_turn();
+  CHECK(rig.net.all<ReadIndex>().empty());
+  CHECK(rig.net.to(n3) == std::vector<Message>{ReadIndexReply{55, false, {}}});
+  CHECK(rig.net.to(n2) == std::vector<Message>{ReadIndexReply{56, false, {}}});
+}
+
+TEST_CASE("Reader: while the leader is out of reach the question goes through the others, one after the other",
+          "[reader]") {
+  Rig rig;
+  const bool is_heard = GENERATE(false, true);
+  rig.follow(is_heard ? n1 : NodeId{});
+  rig.reach({n2, n3});
+  REQUIRE(rig.reader.read(1, rig.now));
+  const auto nonce = rig.asks(n2);
+  for (const NodeId next : {n3, n2, n3}) {
+    rig.now += rig.config.election_timeout;
+    CHECK(rig.asks(next) == nonce);
+  }
+  // For others it asks the leader itself, or nobody.
+  rig.reader.on_read_index_reply(ReadIndexReply{nonce, true, s(5)}, rig.now);
+  CHECK(served(rig.end_turn(), 1));
+  rig.reader.on_read_index(n3, ReadIndex{55});
+  (void)rig.end_turn();
+  CHECK(rig.net.all<ReadIndex>().empty());
+  CHECK(rig.net.to(n3) == std::vector<Message>{ReadIndexReply{55, false, {}}});
+}
+
 TEST_CASE("Reader: what other nodes ask is bounded, and one of them takes nobody's place", "[reader]") {
   Rig rig;
   rig.follow(n2);
   for (std::uint64_t nonce = 0; nonce < 5000; ++nonce) rig.reader.on_read_index(n3, ReadIndex{nonce});
   rig.reader.on_read_index(n4, ReadIndex{1});
-  (void)rig.end_turn();
+  const auto nonce = rig.asks(n2);
+  rig.reader.on_read_index_reply(ReadIndexReply{nonce, true, s(5)}, rig.now);
   CHECK(rig.net.all<ReadIndexReply>().size() <= 1024);
   CHECK(rig.net.to(n4).size() == 1);
 }

@@ -19,12 +19,12 @@ struct Rig {
 
   bool end_turn() {
     (void)net.take();
-    return submitter.end_turn(reign, now, propose());
+    return submitter.end_turn(reign, ways(), now, propose());
   }
   void tick(Duration after) {
     (void)net.take();
     now += after;
-    submitter.on_tick(now, propose());
+    submitter.on_tick(now, propose(), ways());
   }
   std::function<bool(const Command&)> propose() {
     return [this](const Command& command) {
@@ -38,6 +38,13 @@ struct Rig {
       if (to == node) found.push_back(forward);
     return found;
   }
+  /// Through `relays`, or else straight to the leader.
+  Votes ways() const {
+    Votes ways = relays;
+    if (relays == Votes{} && reign.leader != NodeId{} && !reign.is_own)
+      ways.insert(static_cast<std::size_t>(reign.leader.value() - 1));
+    return ways;
+  }
   RequestId submit(std::string_view payload = "x") {
     RequestId id;
     REQUIRE_FALSE(submitter.submit(Bytes{payload}, s(3), now, id));
@@ -48,6 +55,7 @@ struct Rig {
   RecordingNet net;
   Time now = t0;
   Reign reign;
+  Votes relays;
   bool takes = true;
   std::vector<Command> proposed;
   Submitter<RecordingNet> submitter{config, net, own};
@@ -115,6 +123,41 @@ TEST_CASE("Submitter: a forward that brings no answer is repeated; what the own 
   CHECK(rig.proposed.size() == 1);
   rig.tick(3 * rig.config.election_timeout);
   CHECK(rig.proposed.size() == 1);
+}
+
+TEST_CASE("Submitter: while the leader is out of reach a command goes through the others, one after the other",
+          "[submitter]") {
+  Rig rig;
+  rig.relays.insert(1);
+  rig.relays.insert(2);
+  SECTION("the leader is not heard") { rig.reign = Reign{}; }
+  SECTION("the leader is heard") { rig.reign = Reign{n4, b2, false}; }
+  (void)rig.submit();
+  (void)rig.end_turn();
+  std::vector<NodeId> asked;
+  for (int i = 0; i < 40; ++i) {
+    for (const NodeId node : {n2, n3, n4})
+      if (!rig.forwarded_to(node).empty()) asked.push_back(node);
+    rig.tick(rig.config.election_timeout / 4);
+  }
+  REQUIRE(asked.size() >= 4);
+  for (std::size_t i = 0; i < asked.size(); ++i) CHECK(asked[i] == (i % 2 == 0 ? n2 : n3));
+}
+
+TEST_CASE("Submitter: a command that nobody can bring to a leader has not left", "[submitter]") {
+  Rig rig;
+  (void)rig.submit();
+  for (int i = 0; i < 10; ++i) {
+    rig.tick(rig.config.heartbeat_interval);
+    CHECK(rig.net.is_silent());
+  }
+  rig.relays.insert(2);
+  rig.tick(rig.config.heartbeat_interval);
+  CHECK(rig.forwarded_to(n3).size() == 1);
+  rig.tick(rig.config.request_timeout);
+  const auto finished = rig.submitter.take_finished();
+  REQUIRE(finished.size() == 1);
+  CHECK(finished[0].error == Errc::timed_out);
 }
 
 TEST_CASE("Submitter: a refused command is tried again soon", "[submitter]") {

@@ -21,16 +21,16 @@ inline std::vector<Message> samples() {
           Accepted{ballot, Slot{9}, Slot{10}},
           Nack{ballot},
           Chosen{ballot, Slot{9}},
-          Heartbeat{ballot, 5, Slot{8}},
+          Heartbeat{ballot, 5, Slot{8}, false},
           HeartbeatAck{ballot, 5, Slot{8}},
           PreVote{6, Slot{8}},
-          PreVoteReply{6, true, ballot, Slot{8}},
+          PreVoteReply{6, true, ballot, Slot{8}, NodeId{3}},
           HandOver{ballot},
           CatchUpRequest{Slot{9}},
           CatchUpReply{Slot{9}, Slot{12}, {Bytes{"a"}, Bytes{"bc"}}},
-          Forward{{id, 3, Slot{8}, Bytes{"cmd"}}},
+          Forward{{id, 3, Slot{8}, Bytes{"cmd"}}, true},
           ForwardReply{id, 10, Slot{9}, Bytes{"r"}},
-          ReadIndex{6},
+          ReadIndex{6, true},
           ReadIndexReply{6, true, Slot{9}}};
 }
 

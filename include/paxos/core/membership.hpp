@@ -72,6 +72,16 @@ class Membership {
     return static_cast<std::size_t>(found - ids_.begin());
   }
   [[nodiscard]] bool contains(NodeId id) const { return index_of(id).has_value(); }
+  /// Of these members the one after `last` by id, and after the greatest the least. NodeId{}: there are none.
+  [[nodiscard]] NodeId next_of(const Votes& members, NodeId last) const {
+    NodeId first;
+    for (std::size_t i = 0; i < ids_.size(); ++i) {
+      if (!members.has(i)) continue;
+      if (ids_[i] > last) return ids_[i];
+      if (first == NodeId{}) first = ids_[i];
+    }
+    return first;
+  }
 
  private:
   std::vector<NodeId> ids_;

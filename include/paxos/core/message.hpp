@@ -113,12 +113,13 @@ struct Chosen {
 struct Heartbeat {
   Ballot ballot;
   std::uint64_t round = 0;
-  Slot chosen_through;  ///< as in Chosen
+  Slot chosen_through;   ///< as in Chosen
+  bool is_heard = true;  ///< the leader hears the receiver; one that it does not hear reaches it through others
 
   friend bool operator==(const Heartbeat&, const Heartbeat&) = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(ballot, round, chosen_through);
+    archive(ballot, round, chosen_through, is_heard);
   }
 };
 
@@ -153,11 +154,12 @@ struct PreVoteReply {
   bool granted = false;
   Ballot promised;
   Slot chosen_through;
+  NodeId leader{};  ///< whom the sender passes commands and reads on to, or nobody
 
   friend bool operator==(const PreVoteReply&, const PreVoteReply&) = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(nonce, granted, promised, chosen_through);
+    archive(nonce, granted, promised, chosen_through, leader);
   }
 };
 
@@ -197,14 +199,16 @@ struct CatchUpReply {
   }
 };
 
-/// Node or client → node: submit this command.
+/// Node or client → node: submit this command. A node that does not lead passes it on to the leader that it follows,
+/// once.
 struct Forward {
   Command command;
+  bool is_relayed = false;
 
   friend bool operator==(const Forward&, const Forward&) = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(command);
+    archive(is_relayed, command);  // the payload ends the encoding
   }
 };
 
@@ -223,14 +227,16 @@ struct ForwardReply {
   }
 };
 
-/// Node → leader: "from which slot on may I serve a read that begins now?"
+/// Node → leader: "from which slot on may I serve a read that begins now?" A node that does not lead asks the leader
+/// that it follows, once.
 struct ReadIndex {
   std::uint64_t nonce = 0;
+  bool is_relayed = false;
 
   friend bool operator==(const ReadIndex&, const ReadIndex&) = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(nonce);
+    archive(nonce, is_relayed);
   }
 };
 

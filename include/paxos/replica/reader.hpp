@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <paxos/core/config.hpp>
+#include <paxos/core/membership.hpp>
 #include <paxos/core/message.hpp>
 #include <paxos/core/slot.hpp>
 #include <paxos/core/time.hpp>
@@ -35,7 +36,9 @@ struct ReadyRead {
 /// Linearizable reads without a slot (the Raft dissertation, 6.4, calls it ReadIndex): note how far the leader's log is
 /// chosen, have a quorum confirm that it still led after the read began, and serve once that much is applied here.
 ///
-/// Reads that arrive while a round is out share the next one. A node that does not lead asks the leader for the index.
+/// Reads that arrive while a round is out share the next one. A node that does not lead asks the leader for the index,
+/// for others along with itself, and if no answer comes through one node after the other, in case the way to the leader
+/// is down.
 template <Transport Net>
 class Reader {
  public:
@@ -48,6 +51,7 @@ class Reader {
     Slot chosen_through;   ///< leading: every slot up to here is chosen, and no later one was acknowledged before now
     std::uint64_t confirmed_round = 0;
     Slot applied;
+    Votes ways;  ///< through whom a leader may be reached
   };
 
   Reader(const Config& config, Net& net, std::uint64_t first_nonce) : config_(config), net_(net), nonce_(first_nonce) {}
@@ -62,7 +66,7 @@ class Reader {
 
   void on_read_index(NodeId from, const ReadIndex& request) {
     if (std::ranges::count(open_remote_, from, &Remote::from) < remote_max)
-      open_remote_.push_back(Remote{from, request.nonce});
+      open_remote_.push_back(Remote{from, request.nonce, request.is_relayed});
   }
 
   void on_read_index_reply(const ReadIndexReply& reply, Time now) {
@@ -79,26 +83,19 @@ class Reader {
   void end_turn(const View& view, Time now, RequestRound&& request_round) {
     if (asked_ && is_stale(*asked_, view)) reopen();
     if (view.is_leading) {
-      if (asked_ && view.confirmed_round >= asked_->round) {
-        for (const Remote& remote : asked_->remote)
-          net_.send(remote.from, ReadIndexReply{remote.nonce, true, asked_->index});
-        release(asked_->index);
-      }
+      if (asked_ && view.confirmed_round >= asked_->round) release(asked_->index);
       // The index is noted before the round starts, and both after the reads arrived.
       if (!asked_ && view.is_open && !(open_.empty() && open_remote_.empty()))
         asked_ =
             Group{std::exchange(open_, {}), std::exchange(open_remote_, {}), std::nullopt, view.ballot, request_round(),
                   view.chosen_through};
     } else {
-      for (const Remote& remote : open_remote_) net_.send(remote.from, ReadIndexReply{remote.nonce, false, Slot{}});
-      open_remote_.clear();
-      if (!asked_ && !open_.empty() && view.leader != NodeId{})
-        asked_ = Group{std::exchange(open_, {}), {}, ++nonce_, {}, 0, Slot{}};
-      if (asked_ && view.leader != NodeId{} && (asked_->asked_of != view.leader || now >= asked_->retry_at)) {
-        asked_->asked_of = view.leader;
-        asked_->retry_at = now + config_.election_timeout;
-        net_.send(view.leader, ReadIndex{*asked_->nonce});
-      }
+      refuse(open_remote_, [&](const Remote& remote) {
+        return remote.is_relayed || view.leader == NodeId{} || view.leader == remote.from;
+      });
+      if (!asked_ && !(open_.empty() && open_remote_.empty()))
+        asked_ = Group{std::exchange(open_, {}), std::exchange(open_remote_, {}), ++nonce_, {}, 0, Slot{}};
+      if (asked_ && (asked_->leader != view.leader || now >= asked_->retry_at)) ask(view, now);
     }
     while (!confirmed_.empty() && confirmed_.begin()->first <= view.applied) {
       for (const Request& request : confirmed_.begin()->second) finish(request, true);
@@ -149,10 +146,11 @@ class Reader {
   struct Remote {
     NodeId from;
     std::uint64_t nonce = 0;
+    bool is_relayed = false;
 
     template <class Archive>
     void image(Archive& archive) {
-      archive(from, nonce);
+      archive(from, nonce, is_relayed);
     }
   };
   /// Reads that wait for one confirmation: a round of our own, or a leader's answer to our nonce. The question is
@@ -165,12 +163,13 @@ class Reader {
     Ballot ballot;  ///< the reign in which `round` and `index` were taken
     std::uint64_t round = 0;
     Slot index;
-    NodeId asked_of{};
+    NodeId leader{};    ///< whom this node followed when it asked last
+    NodeId asked_of{};  ///< whom it asked then
     Time retry_at{};
 
     template <class Archive>
     void image(Archive& archive) {
-      archive(requests, remote, nonce, ballot, round, index, asked_of);
+      archive(requests, remote, nonce, ballot, round, index, leader, asked_of);
     }
   };
 
@@ -181,7 +180,28 @@ class Reader {
     return is_own_round != view.is_leading || (is_own_round && group.ballot != view.ballot);
   }
 
+  void ask(const View& view, Time now) {
+    Group& group = *asked_;
+    group.leader = view.leader;
+    group.asked_of = membership_.next_of(view.ways, group.asked_of);
+    group.retry_at = now + (group.asked_of == NodeId{} ? config_.heartbeat_interval : config_.election_timeout);
+    // Others have ways of their own, and a question is passed on once.
+    if (group.asked_of != view.leader) refuse(group.remote, [](const Remote&) { return true; });
+    if (group.requests.empty() && group.remote.empty()) return asked_.reset();
+    if (group.asked_of != NodeId{}) net_.send(group.asked_of, ReadIndex{*group.nonce, !group.remote.empty()});
+  }
+
+  template <class Which>
+  void refuse(std::vector<Remote>& remotes, Which&& which) {
+    std::erase_if(remotes, [&](const Remote& remote) {
+      if (!which(remote)) return false;
+      net_.send(remote.from, ReadIndexReply{remote.nonce, false, Slot{}});
+      return true;
+    });
+  }
+
   void release(Slot index) {
+    for (const Remote& remote : asked_->remote) net_.send(remote.from, ReadIndexReply{remote.nonce, true, index});
     std::vector<Request>& confirmed = confirmed_[index];
     confirmed.insert(confirmed.end(), asked_->requests.begin(), asked_->requests.end());
     asked_.reset();
@@ -195,11 +215,12 @@ class Reader {
   /// The confirmation did not come, or cannot come any more: the reads ask again, the remote ones elsewhere.
   void reopen() {
     open_.insert(open_.begin(), asked_->requests.begin(), asked_->requests.end());
-    for (const Remote& remote : asked_->remote) net_.send(remote.from, ReadIndexReply{remote.nonce, false, Slot{}});
+    refuse(asked_->remote, [](const Remote&) { return true; });
     asked_.reset();
   }
 
   const Config& config_;
+  const Membership membership_{config_.members};
   Net& net_;
   std::uint64_t nonce_;
   std::vector<Request> open_;

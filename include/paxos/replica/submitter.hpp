@@ -11,6 +11,7 @@
 #include <paxos/core/command.hpp>
 #include <paxos/core/config.hpp>
 #include <paxos/core/error.hpp>
+#include <paxos/core/membership.hpp>
 #include <paxos/core/message.hpp>
 #include <paxos/core/time.hpp>
 #include <paxos/policy/transport.hpp>
@@ -33,9 +34,10 @@ struct Reign {
 
 /// The commands that this node was asked to get chosen, each until it is applied here or its time is up.
 ///
-/// Hands each to the leader: at once, again when the leader changes, and again now and then in case it was lost; the
-/// sessions make a repetition harmless. Counts on no answer from the leader: a command is done when this node applies
-/// it. Knows whether a command ever left this node, and so which failure is true: not applied, or unknown.
+/// Hands each to the leader: at once, again when the leader changes, and again now and then in case it was lost, and
+/// through other nodes while the way to the leader is down; the sessions make a repetition harmless. Counts on no
+/// answer from the leader: a command is done when this node applies it. Knows whether a command ever left this node,
+/// and so which failure is true: not applied, or unknown.
 template <Transport Net>
 class Submitter {
  public:
@@ -65,7 +67,7 @@ class Submitter {
     if (!pending_.empty() && bytes_ + cost(command) > config_.pending_bytes_max) return Errc::overloaded;
     bytes_ += cost(command);
     const RequestId id = command.id;
-    pending_.emplace(id, Pending{std::move(command), now + config_.request_timeout, now, false, false});
+    pending_.emplace(id, Pending{std::move(command), now + config_.request_timeout, now});
     fresh_.push_back(id);
     return std::nullopt;
   }
@@ -85,25 +87,26 @@ class Submitter {
   /// Hands over what is new, and under a new reign everything again. True if the reign is new.
   /// `propose(command)` is called when this node leads; false: its proposer did not take it.
   template <class Propose>
-  bool end_turn(const Reign& reign, Time now, Propose&& propose) {
+  bool end_turn(const Reign& reign, const Votes& ways, Time now, Propose&& propose) {
     const bool is_new = reign != reign_;
     reign_ = reign;
     if (is_new) {
       for (auto& [id, pending] : pending_) {
         pending.is_with_proposer = false;
-        hand_over(pending, now, propose);
+        hand_over(pending, ways, now, propose);
       }
     } else if (reign.leader != NodeId{}) {  // else what is fresh stays so until there is a leader
       for (const RequestId& id : fresh_)
-        if (const auto found = pending_.find(id); found != pending_.end()) hand_over(found->second, now, propose);
+        if (const auto found = pending_.find(id); found != pending_.end()) hand_over(found->second, ways, now, propose);
     }
     if (is_new || reign.leader != NodeId{}) fresh_.clear();
     return is_new;
   }
 
-  /// Repeats what may have been lost, and gives up what is out of time.
+  /// Repeats what may have been lost, and gives up what is out of time. `ways`: the nodes through which the
+  /// leader may be reached, in order.
   template <class Propose>
-  void on_tick(Time now, Propose&& propose) {
+  void on_tick(Time now, Propose&& propose, const Votes& ways) {
     std::erase_if(fresh_, [&](const RequestId& id) { return !pending_.contains(id); });
     for (auto entry = pending_.begin(); entry != pending_.end();) {
       const auto current = entry++;
@@ -111,7 +114,7 @@ class Submitter {
       if (now >= pending.deadline) {
         finish(current, Answer{current->first, pending.has_left ? Errc::timed_out : Errc::no_leader, {}});
       } else if (now >= pending.resend_at && !pending.is_with_proposer) {
-        hand_over(pending, now, propose);
+        hand_over(pending, ways, now, propose);
       }
     }
   }
@@ -141,10 +144,11 @@ class Submitter {
     Time resend_at;
     bool has_left = false;          ///< a leader, this node included, may have proposed it
     bool is_with_proposer = false;  ///< this node's proposer has it, and loses it only with its reign
+    NodeId sent_to{};               ///< whom it was handed to last
 
     template <class Archive>
     void image(Archive& archive) {
-      archive(command, has_left, is_with_proposer);
+      archive(command, has_left, is_with_proposer, sent_to);
     }
   };
   using Entry = typename std::map<RequestId, Pending>::iterator;
@@ -153,15 +157,16 @@ class Submitter {
   static std::size_t cost(const Command& command) { return 256 + command.payload.size(); }
 
   template <class Propose>
-  void hand_over(Pending& pending, Time now, Propose& propose) {
-    pending.resend_at = now + 2 * config_.election_timeout;
+  void hand_over(Pending& pending, const Votes& ways, Time now, Propose& propose) {
+    pending.resend_at = now + config_.heartbeat_interval;
     if (reign_.is_own) {
       pending.is_with_proposer = propose(pending.command);
       pending.has_left |= pending.is_with_proposer;
-      if (!pending.is_with_proposer) pending.resend_at = now + config_.heartbeat_interval;
-    } else if (reign_.leader != NodeId{} && reign_.leader != config_.id) {
+    } else if (const NodeId next = membership_.next_of(ways, pending.sent_to); next != NodeId{}) {
       pending.has_left = true;
-      net_.send(reign_.leader, Forward{pending.command});
+      pending.resend_at = now + (next == reign_.leader ? 2 : 1) * config_.election_timeout;
+      pending.sent_to = next;
+      net_.send(next, Forward{pending.command});
     }
   }
 
@@ -172,6 +177,7 @@ class Submitter {
   }
 
   const Config& config_;
+  const Membership membership_{config_.members};
   Net& net_;
   SessionId session_;
   std::uint64_t next_sequence_ = 1;

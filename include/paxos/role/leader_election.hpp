@@ -53,6 +53,10 @@ class LeaderElection {
     if (ballot < leader_ballot_) return;
     follow(from, ballot, now);
   }
+  /// The leader that is followed told whether it hears this node.
+  void on_told(NodeId from, bool is_heard) {
+    if (from == leader_) is_heard_ = is_heard;
+  }
 
   /// The acceptor promised a ballot of another node, or another part of that promise was asked for: give that node time
   /// to win.
@@ -77,16 +81,31 @@ class LeaderElection {
   }
 
   void on_pre_vote(NodeId from, const PreVote& poll, const Ballot& promised, Slot chosen_through, Time now) {
-    net_.send(from, PreVoteReply{poll.nonce, would_support(from, now), promised, chosen_through});
+    net_.send(from, PreVoteReply{poll.nonce, would_support(from, now), promised, chosen_through, leader_in_reach()});
   }
 
   /// `stand` when a quorum supports this node.
   [[nodiscard]] Advice on_pre_vote_reply(NodeId from, const PreVoteReply& reply) {
     const auto member = membership_.index_of(from);
-    if (!member || standing_ != Standing::candidate || !is_polling_ || reply.nonce != nonce_ || !reply.granted)
-      return Advice::none;
+    if (!member || standing_ != Standing::candidate || !is_polling_ || reply.nonce != nonce_) return Advice::none;
+    if (reply.leader != NodeId{} && reply.leader != config_.id) led_.insert(*member);
+    if (!reply.granted) return Advice::none;
     supporters_.insert(*member);
     return membership_.is_quorum(supporters_) ? Advice::stand : Advice::none;
+  }
+
+  /// The leader that this node follows and that hears it: another than itself.
+  [[nodiscard]] NodeId leader_in_reach() const {
+    return is_heard_ && standing_ == Standing::follower ? leader_ : NodeId{};
+  }
+  /// Through whom a leader may be reached: itself; or, when it does not hear this node, all others; or, when this node
+  /// does not hear it, those that told that they reach one.
+  [[nodiscard]] Votes ways() const {
+    if (leader_ == NodeId{}) return led_;
+    Votes ways;
+    for (std::size_t i = 0; i < membership_.size(); ++i)
+      if (i != self_ && (membership_.ids()[i] == leader_) == is_heard_) ways.insert(i);
+    return ways;
   }
 
   /// The leader that this node follows makes way for it.
@@ -164,8 +183,9 @@ class LeaderElection {
     is_round_wanted_ = false;
     next_heartbeat_ = now + config_.heartbeat_interval;
     ++round_;
-    for (const NodeId node : membership_.ids())
-      if (node != config_.id) net_.send(node, Heartbeat{leader_ballot_, round_, chosen_through});
+    for (std::size_t i = 0; i < peers_.size(); ++i)
+      if (i != self_)
+        net_.send(membership_.ids()[i], Heartbeat{leader_ballot_, round_, chosen_through, is_hearing(peers_[i], now)});
   }
 
   /// While a hand-over is under way the leader starts nothing new.
@@ -176,8 +196,8 @@ class LeaderElection {
   /// See Replica::image.
   template <class Archive>
   void image(Archive& archive) {
-    archive(standing_, leader_, candidate_, leader_ballot_, has_heard_, is_suspected_);
-    archive(is_polling_, nonce_, supporters_);
+    archive(standing_, leader_, candidate_, leader_ballot_, has_heard_, is_heard_, is_suspected_);
+    archive(is_polling_, nonce_, supporters_, led_);
     archive(round_, is_round_wanted_, peers_, is_handing_over_);
   }
 
@@ -204,7 +224,10 @@ class LeaderElection {
   }
 
   void follow(NodeId leader, const Ballot& ballot, Time now) {
-    if (standing_ != Standing::follower || leader != leader_) following_since_ = now;
+    if (standing_ != Standing::follower || leader != leader_) {
+      following_since_ = now;
+      is_heard_ = true;
+    }
     // Whoever led this long may be handed to again without a pause.
     if (leader != NodeId{} && now - following_since_ >= 10 * config_.election_timeout)
       offers_[*membership_.index_of(leader)] = Offer{};
@@ -212,6 +235,7 @@ class LeaderElection {
     leader_ = leader;
     leader_ballot_ = ballot;
     candidate_ = leader;
+    led_ = {};
     last_heard_ = now;
     has_heard_ = true;
     is_suspected_ = false;
@@ -233,6 +257,7 @@ class LeaderElection {
     nonce_ = random_();
     supporters_ = {};
     supporters_.insert(self_);
+    led_ = {};
     deadline_ = now + random_.between(2 * config_.heartbeat_interval, config_.election_timeout);
     for (const NodeId node : membership_.ids())
       if (node != config_.id) net_.send(node, PreVote{nonce_, chosen_through});
@@ -244,8 +269,12 @@ class LeaderElection {
   [[nodiscard]] bool has_quorum(Time now) const {
     Votes heard;
     for (std::size_t i = 0; i < peers_.size(); ++i)
-      if (i == self_ || now - peers_[i].heard_at < config_.election_timeout) heard.insert(i);
+      if (i == self_ || is_hearing(peers_[i], now)) heard.insert(i);
     return membership_.is_quorum(heard);
+  }
+
+  [[nodiscard]] bool is_hearing(const Peer& peer, Time now) const {
+    return now - peer.heard_at < config_.election_timeout;
   }
 
   /// Offers leadership to the best caught-up member of higher priority: by priority, then by id. One that was offered
@@ -289,6 +318,7 @@ class LeaderElection {
   Time following_since_;
   Time last_heard_;  ///< valid if has_heard_
   bool has_heard_ = false;
+  bool is_heard_ = true;       ///< by the leader, as far as it told
   bool is_suspected_ = false;  ///< the connection to the leader broke, and it was not heard since
   Time deadline_;
 
@@ -296,6 +326,7 @@ class LeaderElection {
   bool is_polling_ = false;
   std::uint64_t nonce_ = 0;
   Votes supporters_;
+  Votes led_;  ///< who answered the poll that they follow a leader
 
   // Leader.
   Time next_heartbeat_;

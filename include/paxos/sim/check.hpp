@@ -125,6 +125,7 @@ class Run {
     isolate_all_but_a_quorum();
     report_.worst_recovery = require_progress();
     require_stability();
+    require_service_everywhere();
     cluster_.heal();
     report_.worst_recovery = std::max(report_.worst_recovery, require_progress());
     quorum_ = cluster_.ids();
@@ -163,8 +164,8 @@ class Run {
         if ((!is_in(from) || !is_in(to)) && random_.chance(50)) cluster_.cut(from, to);
   }
 
-  /// Somebody in the quorum is served; what was asked comes to an end; the quorum's nodes agree. How long it took until
-  /// the first command was acknowledged.
+  /// Somebody in the quorum is served soon; what was asked comes to an end; the quorum's nodes agree. How long it took
+  /// until the first command was acknowledged.
   Duration require_progress() {
     const Time start = cluster_.now();
     const std::uint64_t before = clients_.counts().acknowledged;
@@ -196,8 +197,10 @@ class Run {
     });
   }
 
+  /// Every node of the quorum is, whether or not it can talk to the leader, who may be outside of it.
   /// One by one, as a table of two sessions may evict a session that has a command on its way.
   void require_service_everywhere() {
+    require_quiet();
     for (const NodeId id : quorum_) {
       const std::uint64_t before = clients_.counts().acknowledged;
       clients_.write_at(id);
@@ -209,6 +212,16 @@ class Run {
       clients_.read_at(id);
       ensure(cluster_.run_until([&] { return clients_.open() == 0; }, patience), "no progress: a read never ended");
       ensure(clients_.counts().reads == reads + 1, "no progress: after healing a read was not confirmed");
+    }
+  }
+
+  /// What was asked for in the trouble, and asked again, is worked off first, however much that is.
+  void require_quiet() {
+    const Time start = cluster_.now();
+    for (std::uint64_t before = ~std::uint64_t{0}; cluster_.ghosts().chosen_slots() != before;) {
+      ensure(cluster_.now() - start < patience, "no progress: what was asked for is not worked off");
+      before = cluster_.ghosts().chosen_slots();
+      cluster_.run_for(4 * shape_.pace);
     }
   }
 

@@ -164,7 +164,7 @@ class WriteQueue {
       return Accept{accept->ballot, accept->slot, accept->chosen_through, {}};
     if (const auto* forward = std::get_if<Forward>(&message)) {
       const Command& command = forward->command;
-      return Forward{{command.id, command.settled_below, command.issued_after, {}}};
+      return Forward{{command.id, command.settled_below, command.issued_after, {}}, forward->is_relayed};
     }
     const auto& reply = std::get<ForwardReply>(message);
     return ForwardReply{reply.id, reply.error, reply.applied, {}};

@@ -120,8 +120,11 @@ EDITS = [
     ("replica/session_table.hpp", "return issued_after < session.forgotten_through ?",
      "return issued_after < session.forgotten_through && !MUTANT(evicted-retry-runs) && !MUTANT(reopened-session-forgets) ?"),
     ("replica/submitter.hpp", "pending.has_left = true;\n", "pending.has_left = !MUTANT(left-told-as-not-applied);\n"),
+    ("replica.hpp", "!forward.is_relayed && leader != NodeId{}",
+     "!MUTANT(commands-not-relayed) && !forward.is_relayed && leader != NodeId{}"),
     # Reads.
     ("replica/reader.hpp", "view.confirmed_round >= asked_->round", "(view.confirmed_round >= asked_->round || MUTANT(read-without-a-round))"),
+    ("replica/reader.hpp", "return remote.is_relayed ||", "return MUTANT(reads-not-relayed) || remote.is_relayed ||"),
     ("replica/reader.hpp", "confirmed_.begin()->first <= view.applied",
      "(MUTANT(read-before-apply) || confirmed_.begin()->first <= view.applied)"),
     ("replica/reader.hpp", "if (!asked_ && view.is_open &&",
@@ -183,10 +186,10 @@ EDITS = [
           return MUTANT(evicted-by-a-local-order) ? (reinterpret_cast<std::uintptr_t>(this) >> 6) * entry.second.last_use % 7
                                                   : entry.second.last_use;
         });"""),
-    ("replica/submitter.hpp", "        pending.is_with_proposer = false;\n        hand_over(pending, now, propose);",
+    ("replica/submitter.hpp", "        pending.is_with_proposer = false;\n        hand_over(pending, ways, now, propose);",
      """        if (MUTANT(lost-slot-lost-command)) continue;
         pending.is_with_proposer = false;
-        hand_over(pending, now, propose);"""),
+        hand_over(pending, ways, now, propose);"""),
     # Who leads.
     ("role/leader_election.hpp", "return membership_.is_quorum(supporters_) ? Advice::stand : Advice::none;\n  }\n\n  /// Whether a quorum answered",
      """return membership_.is_quorum(supporters_) || MUTANT(no-pre-vote) ? Advice::stand : Advice::none;
