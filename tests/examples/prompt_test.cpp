@@ -3,6 +3,7 @@
 #include <pty.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <array>
@@ -42,6 +43,14 @@ class Terminal {
     ::waitpid(pid_, nullptr, 0);
   }
 
+  /// Waits until the program takes keys one by one, which is a moment after it showed its prompt: an end of input that
+  /// was typed for whole lines would be lost.
+  bool takes_keys() {
+    return eventually(20s, [&] {
+      termios mode{};
+      return ::tcgetattr(descriptor_, &mode) == 0 && (mode.c_lflag & ICANON) == 0;
+    });
+  }
   void type(std::string_view keys) { REQUIRE(::write(descriptor_, keys.data(), keys.size()) > 0); }
   /// Reads until `text` was shown since the last call; false after 20 s, or when the program has gone.
   bool shows(std::string_view text) {
@@ -83,6 +92,7 @@ TEST_CASE("At a terminal there is a prompt with completion, history and colour",
   static_cast<void>(cluster.leader());
   Terminal terminal{cluster};
   REQUIRE(terminal.shows("alice> "));
+  REQUIRE(terminal.takes_keys());
 
   terminal.type("tweet hello\n");
   REQUIRE(terminal.shows(" slot "));
@@ -105,6 +115,7 @@ TEST_CASE("The end of the input leaves the prompt", "[client][prompt]") {
   cluster.start_all();
   Terminal terminal{cluster};
   REQUIRE(terminal.shows("alice> "));
+  REQUIRE(terminal.takes_keys());
   terminal.type("\x04");
   CHECK(terminal.exit_status() == 0);
 }
