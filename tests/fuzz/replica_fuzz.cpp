@@ -67,16 +67,16 @@ class Stranger {
       case 3: return Accepted{ballot(from), slot(), slot()};
       case 4: return Nack{ballot(from)};
       case 5: return Chosen{ballot(from), slot()};
-      case 6: return Heartbeat{ballot(from), some_number(input_), slot()};
+      case 6: return with_reach(Heartbeat{ballot(from), some_number(input_), slot()});
       case 7: return HeartbeatAck{ballot(from), number_like(rig_.seen().round), slot()};
       case 8: return PreVote{some_number(input_), slot()};
-      case 9: return PreVoteReply{number_like(rig_.seen().poll), input_.flag(), ballot(from), slot()};
+      case 9: return with_reach(PreVoteReply{number_like(rig_.seen().poll), input_.flag(), ballot(from), slot()});
       case 10: return HandOver{ballot(from)};
       case 11: return CatchUpRequest{slot()};
       case 12: return catch_up_reply();
-      case 13: return Forward{command()};
+      case 13: return with_reach(Forward{command()});
       case 14: return ForwardReply{rig_.some_outstanding(input_.byte()), input_.byte() % 20U, slot(), value()};
-      case 15: return ReadIndex{some_number(input_)};
+      case 15: return with_reach(ReadIndex{some_number(input_)});
       case 16: return ReadIndexReply{number_like(rig_.seen().read), input_.flag(), slot()};
       default: {
         Message message;
@@ -87,6 +87,23 @@ class Stranger {
   }
 
  private:
+  /// Who reaches whom hangs on the other fields: it takes no input, so that the kept inputs mean what they meant.
+  static Message with_reach(Heartbeat message) {
+    message.is_heard = message.round % 2 == 0;
+    return message;
+  }
+  static Message with_reach(PreVoteReply message) {
+    message.leader = NodeId{message.chosen_through.value() % 5};
+    return message;
+  }
+  static Message with_reach(Forward message) {
+    message.is_relayed = message.command.id.sequence % 2 == 0;
+    return message;
+  }
+  static Message with_reach(ReadIndex message) {
+    message.is_relayed = message.nonce % 2 == 0;
+    return message;
+  }
   /// What an honest peer would answer, or something else.
   [[nodiscard]] std::uint64_t number_like(std::uint64_t seen) {
     const std::uint8_t form = input_.byte();
