@@ -74,6 +74,7 @@ class Replica {
   void on_message(NodeId from, const Message& message, Time now) {
     if (!failure_.ok()) return;
     if (!membership_.contains(from)) return observer_.on_dropped(from, "the sender is no member");
+    if (!is_well_formed(message)) return observer_.on_dropped(from, "it names a slot that no log reaches");
     deliver(from, message, now);
     settle(now);
   }
@@ -219,7 +220,6 @@ class Replica {
     acceptor_.on_prepare(from, prepare);
     if (from == config_.id || prepare.ballot < acceptor_.promised()) return;
     if (acceptor_.promised() > before) {
-      ballots_.see(acceptor_.promised());
       observer_.on_promised(acceptor_.promised());
       proposer_.stand_down();
     }
@@ -247,8 +247,7 @@ class Replica {
 
   void handle(NodeId from, const Accepted& accepted, Time) { proposer_.on_accepted(from, accepted); }
   void handle(NodeId, const Nack& nack, Time now) {
-    if (!ballots_.is_sane(nack.promised)) return;
-    ballots_.see(nack.promised);
+    if (!ballots_.hear(nack.promised)) return;
     if (proposer_.phase() == Proposer<Box>::Phase::idle || nack.promised <= proposer_.ballot()) return;
     follow_advice(Advice::resign, now);
   }
@@ -281,8 +280,7 @@ class Replica {
   }
 
   void handle(NodeId from, const PreVoteReply& reply, Time now) {
-    if (!ballots_.is_sane(reply.promised)) return;
-    ballots_.see(reply.promised);
+    if (!ballots_.hear(reply.promised)) return;
     catch_up_.on_progress(from, reply.chosen_through, now);
     follow_advice(election_.on_pre_vote_reply(from, reply), now);
   }
@@ -347,7 +345,6 @@ class Replica {
   }
 
   void hear_leader(NodeId from, const Ballot& ballot, Time now) {
-    ballots_.see(ballot);
     if (from == config_.id) return;
     if (proposer_.phase() != Proposer<Box>::Phase::idle && proposer_.ballot() < ballot) proposer_.stand_down();
     election_.on_leader_heard(from, ballot, now);
@@ -418,8 +415,8 @@ class Replica {
   }
 
   [[nodiscard]] bool is_owned(NodeId from, const Ballot& ballot) {
-    if (ballots_.is_owned(from, ballot)) return true;
-    observer_.on_dropped(from, "the ballot is not the sender's");
+    if (ballots_.hear_from(from, ballot)) return true;
+    observer_.on_dropped(from, "the ballot is not the sender's, or out of reach");
     return false;
   }
 

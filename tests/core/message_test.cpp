@@ -154,6 +154,48 @@ TEST_CASE("Message: a Promise or CatchUpReply that claims four billion values is
   CHECK(std::get<CatchUpReply>(back).values.capacity() == 0);
 }
 
+// Hazards 50. Each slot of each message in turn: the last one in reach, and the first that is not.
+TEST_CASE("Message: a slot that no log reaches makes any message malformed", "[message]") {
+  const Slot last{(std::uint64_t{1} << 62) - 1};
+  const Slot first_beyond = last.next();
+  const auto with = [](Slot slot) {
+    const Ballot b{1, NodeId{1}};
+    const Slot one{1};
+    return std::vector<Message>{Prepare{b, slot},
+                                Promise{b, slot, Slot::infinity(), one, {}},
+                                Promise{b, one, slot, one, {}},
+                                Promise{b, one, Slot::infinity(), slot, {}},
+                                Promise{b, one, Slot::infinity(), one, {{one, b, {}}, {slot, b, {}}}},
+                                Accept{b, slot, one, {}},
+                                Accept{b, one, slot, {}},
+                                Accepted{b, slot, one},
+                                Accepted{b, one, slot},
+                                Chosen{b, slot},
+                                Heartbeat{b, 1, slot},
+                                HeartbeatAck{b, 1, slot},
+                                PreVote{1, slot},
+                                PreVoteReply{1, true, b, slot},
+                                CatchUpRequest{slot},
+                                CatchUpReply{slot, one, {}},
+                                CatchUpReply{one, slot, {}},
+                                Forward{Command{{}, 0, slot, {}}},
+                                ForwardReply{{}, 0, slot, {}},
+                                ReadIndexReply{1, true, slot}};
+  };
+  for (const Message& message : with(last)) CHECK(is_well_formed(message));
+  std::size_t to_the_end = 0;
+  for (const Slot slot : {first_beyond, Slot::infinity()})
+    for (const Message& message : with(slot)) {
+      const auto* promise = std::get_if<Promise>(&message);
+      const bool says_to_the_end =
+          promise != nullptr && *promise == Promise{promise->ballot, Slot{1}, Slot::infinity(), Slot{1}, {}};
+      to_the_end += says_to_the_end ? 1 : 0;
+      CHECK(is_well_formed(message) == says_to_the_end);
+    }
+  CHECK(to_the_end == 1);
+  for (const Message& message : one_of_each()) CHECK(is_well_formed(message));
+}
+
 TEST_CASE("Message: every kind has a name of its own, and only catch-up is bulk", "[message]") {
   std::vector<std::string_view> names;
   for (const Message& message : one_of_each()) {

@@ -21,9 +21,7 @@ std::uint64_t some_number(Input& input) {
   if (form < 248) return (std::uint64_t{1} << (input.byte() % 62)) + input.byte();
   return input.number(8);
 }
-/// "Within reason": below 2^62, which no log and no reign ever reaches by counting.
-constexpr std::uint64_t reason = (std::uint64_t{1} << 62) - 1;
-Slot some_slot(Input& input) { return Slot{some_number(input) & reason}; }
+Slot some_slot(Input& input) { return Slot{some_number(input)}; }
 
 class Stranger {
  public:
@@ -35,7 +33,7 @@ class Stranger {
     if (form % 4 == 0) return rig_.status().ballot;
     if (form % 4 == 1) return rig_.status().promised;
     if (form % 4 == 2) return Ballot{rig_.status().promised.round + form / 64U, from};
-    return Ballot{some_number(input_) & reason, NodeId{form / 4U % 5U}};
+    return Ballot{some_number(input_), NodeId{form / 4U % 5U}};
   }
   [[nodiscard]] Slot slot() {
     const std::uint8_t form = input_.byte();
@@ -140,10 +138,10 @@ Duration some_time(Input& input) {
 /// A message again and again, as a link or a peer gone wild would send it, the slots of values moving on.
 void repeat(ReplicaRig& rig, NodeId from, Message message, unsigned times) {
   for (; times > 0 && rig.is_running(); --times) {
-    if (auto* accept = std::get_if<Accept>(&message)) accept->slot = accept->slot.next();
+    if (auto* accept = std::get_if<Accept>(&message)) accept->slot = Slot{accept->slot.value() + 1};
     if (auto* promise = std::get_if<Promise>(&message)) {
       promise->first_slot = promise->next_slot;
-      if (promise->next_slot < Slot{reason}) promise->next_slot = Slot{promise->next_slot.value() + 3};
+      if (promise->next_slot < Slot::infinity()) promise->next_slot = Slot{promise->next_slot.value() + 3};
       for (AcceptedValue& accepted : promise->accepted) accepted.slot = promise->first_slot;
     }
     if (auto* forward = std::get_if<Forward>(&message)) ++forward->command.id.sequence;

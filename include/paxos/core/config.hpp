@@ -53,8 +53,11 @@ struct Config {
   std::size_t sessions_max = 4096;    ///< (same on all) sessions remembered; the one idle for longest is evicted
   std::size_t session_window = 8192;  ///< (same on all) commands of one session in flight
 
+  static constexpr std::size_t window_slots_max = 65536;
   /// An acceptor keeps accepted values of this many slots above what it knows as chosen; it drops Accepts beyond.
   [[nodiscard]] std::size_t acceptor_window_slots() const { return 4 * window_slots; }
+  /// The same for every node of whatever configuration.
+  static constexpr std::size_t acceptor_window_slots_max = 4 * window_slots_max;
 
   /// A fingerprint of all that must be the same on all nodes: FNV-1a of the fields' text.
   [[nodiscard]] std::uint64_t fingerprint() const {
@@ -102,7 +105,7 @@ struct Config {
                                          {"request_timeout", request_timeout}})
       require(duration <= std::chrono::hours{24 * 365},
               std::string{name} + " must be at most a year, or clocks overflow");
-    require(window_slots >= 1 && window_slots <= 65536, "window_slots must be 1 to 65536; try 64");
+    require(window_slots >= 1 && window_slots <= window_slots_max, "window_slots must be 1 to 65536; try 64");
     require(batch_commands_max >= 1, "batch_commands_max must be at least 1; try 2048");
     require(command_bytes_max >= 1 && command_bytes_max <= (std::size_t{16} << 20),
             "command_bytes_max must be 1 byte to 16 MiB, or one command stalls all others; keep large data elsewhere");

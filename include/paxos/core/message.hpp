@@ -288,4 +288,47 @@ inline void encode_message(Buffer& out, const Message& message) {
   return read(std::make_index_sequence<std::variant_size_v<Message>>{}) && decoder.finished();
 }
 
+namespace detail {
+
+/// Goes through the fields of a message, down to the last: is every slot that it names below 2^62?
+class SlotCheck {
+ public:
+  template <class... T>
+  void operator()(const T&... fields) {
+    (check(fields), ...);
+  }
+  [[nodiscard]] bool passes() const { return passes_; }
+
+ private:
+  static constexpr Slot end{std::uint64_t{1} << 62};
+
+  void check(Slot slot) { passes_ = passes_ && slot < end; }
+  template <class T>
+  void check(const std::vector<T>& elements) {
+    for (const T& element : elements) check(element);
+  }
+  template <class T>
+  void check(const T& field) {
+    if constexpr (requires { const_cast<T&>(field).serialize(*this); }) const_cast<T&>(field).serialize(*this);
+  }
+
+  bool passes_ = true;
+};
+
+}  // namespace detail
+
+/// Whether the slots of a message could be those of a log: no log comes near 2^62 by counting, and above any slot that
+/// is believed there must be room to count on. "To the end" is Slot::infinity() in Promise::next_slot, and nowhere
+/// else.
+[[nodiscard]] inline bool is_well_formed(const Message& message) {
+  detail::SlotCheck check;
+  const auto* promise = std::get_if<Promise>(&message);
+  if (promise != nullptr && promise->next_slot == Slot::infinity()) {
+    check(promise->first_slot, promise->chosen_through, promise->accepted);
+  } else {
+    std::visit(check, message);
+  }
+  return check.passes();
+}
+
 }  // namespace paxos

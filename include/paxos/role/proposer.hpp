@@ -93,6 +93,7 @@ class Proposer {
       ballot = accepted.ballot;
       value = accepted.value;
     }
+    reported_.erase(reported_.begin(), reported_.upper_bound(base_));
     report.next_slot = promise.next_slot;
     if (promise.next_slot < Slot::infinity()) {
       report.asked_at = now;
@@ -222,19 +223,20 @@ class Proposer {
     }
   };
 
-  /// Makes headway, and reports nothing but slots that it speaks for.
+  /// Makes headway, and reports nothing but what an acceptor can have accepted before this ballot, in slots that it
+  /// speaks for. One far above the others would be filled up to with no-ops.
   static bool is_well_formed(const Promise& promise) {
+    const auto is_possible = [&](const AcceptedValue& accepted) {
+      return accepted.slot >= promise.first_slot && accepted.slot < promise.next_slot &&
+             slots_between(promise.chosen_through, accepted.slot) <= Config::acceptor_window_slots_max &&
+             accepted.ballot < promise.ballot;
+    };
     return promise.next_slot > promise.first_slot && promise.chosen_through < Slot::infinity() &&
-           std::ranges::all_of(
-               promise.accepted,
-               [&](const AcceptedValue& accepted) {
-                 return accepted.slot >= promise.first_slot && accepted.slot < promise.next_slot;
-               });
+           std::ranges::all_of(promise.accepted, is_possible);
   }
 
   void start_leading() {
     phase_ = Phase::leading;
-    reported_.erase(reported_.begin(), reported_.upper_bound(base_));
     in_flight_.advance(base_);
     announced_ = base_;
     next_slot_ = base_.next();
