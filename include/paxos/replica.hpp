@@ -54,7 +54,7 @@ class Replica {
       : config_(config),
         store_(store),
         observer_(observer),
-        outbox_(config_.id, net),
+        outbox_(config_.id, net, config_.pending_bytes_max),
         acceptor_(config_, outbox_, store_),
         proposer_(config_, outbox_),
         learner_(config_, store_),

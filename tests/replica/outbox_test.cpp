@@ -19,7 +19,7 @@ struct Wire {
 
 struct Rig {
   Wire wire;
-  Outbox<Wire> outbox{n1, wire};
+  Outbox<Wire> outbox{n1, wire, 1000};
 };
 
 constexpr WriteTicket ticket(std::uint64_t value) { return WriteTicket{value}; }
@@ -98,6 +98,19 @@ TEST_CASE("Outbox: while the disk hangs, what waits is bounded", "[outbox]") {
   for (std::size_t i = 0; i < beyond; ++i) rig.outbox.send_after(ticket(1), n2, Nack{b2});
   rig.outbox.on_durable(ticket(1));
   CHECK(rig.wire.sent.size() == Outbox<Wire>::waiting_max);
+}
+
+TEST_CASE("Outbox: while the disk hangs, the values that wait are bounded in bytes", "[outbox]") {
+  Rig rig;
+  const Message promise = whole_promise(b2, {{s(1), b1, Value{std::string(400, 'x')}}});
+  for (int i = 0; i < 9; ++i) rig.outbox.send_after(ticket(1), n2, promise);
+  rig.outbox.send_after(ticket(1), n2, Nack{b2});
+  rig.outbox.on_durable(ticket(1));
+  CHECK(rig.wire.sent.size() == 3);
+  // There is room again, and a message larger than all of it finds its place when none waits.
+  rig.outbox.send_after(ticket(2), n2, whole_promise(b2, {{s(1), b1, Value{std::string(5000, 'x')}}}));
+  rig.outbox.on_durable(ticket(2));
+  CHECK(rig.wire.sent.size() == 4);
 }
 
 }  // namespace

@@ -154,6 +154,18 @@ TEST_CASE("SessionTable: with a table of two and random late retries, nothing ru
   }
 }
 
+TEST_CASE("SessionTable: a command far up the window takes no more room than the first", "[sessions]") {
+  Rig near{8, 8192}, far{8, 8192};
+  CHECK(near.run(id(1, 1), s(1)) == Verdict::fresh);
+  CHECK(far.run(id(1, 8191), s(1)) == Verdict::fresh);
+  CHECK(far.saved().size() == near.saved().size());
+  CHECK(far.run(id(1, 4000), s(2)) == Verdict::fresh);
+  CHECK(far.run(id(1, 8191), s(3)) == Verdict::repeated);
+  CHECK(far.run(id(1, 4001), s(4), 4001) == Verdict::fresh);
+  CHECK(far.run(id(1, 4000), s(5)) == Verdict::settled);
+  CHECK(far.run(id(1, 8191), s(6)) == Verdict::repeated);
+}
+
 TEST_CASE("SessionTable: the same log gives the same table, whatever came before", "[sessions]") {
   Rig one{2}, two{2};
   for (Rig* rig : {&one, &two})

@@ -2,6 +2,7 @@
 #include <paxos/storage/log_recovery.hpp>
 
 #include <cstddef>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <span>
@@ -282,6 +283,24 @@ TEST_CASE("a segment that is missing, of another place, or of another log is ref
   image = scene.after();
   image[first_segment] = Scene{{10, 20, 20, 1}, 700}.after().at(first_segment);
   CHECK(scene.open(image).refusal.empty());  // the same random numbers: the same log
+}
+
+TEST_CASE("a segment's header buys no memory that its file does not fill", "[recovery]") {
+  Scene scene{{3}, 100};
+  Image image = scene.after();
+  std::string& file = image[first_segment];
+  std::uint32_t seed = 0;
+  auto header = detail::parse_segment_block(std::as_bytes(std::span{file}), seed);
+  REQUIRE(header);
+  header->size = 2 * segment_bytes_max;
+  const Buffer block = detail::segment_block(*header, seed);
+  std::memcpy(file.data(), block.data(), block.size());
+  TempDir dir;
+  put_back(image, dir / "data");
+  auto control = std::make_shared<TestFiles::Control>();
+  CHECK_THROWS_AS((TestStorage{config_in(dir / "data"), small_segments, TestFiles{control}}), StorageError);
+  CHECK(control->largest_read > 0);
+  CHECK(control->largest_read < file.size() + 2 * record_bytes_max);
 }
 
 TEST_CASE("an unfinished new segment is no segment", "[recovery]") {

@@ -1,6 +1,7 @@
 // Copyright (c) the paxos authors. MIT licence.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -69,6 +70,7 @@ class TestFiles : public PosixFileSystem {
     std::function<std::error_code(Call)> fault = [](Call) { return std::error_code{}; };
     std::size_t write_bytes_max = SIZE_MAX;  ///< longer writes are short
     std::uint64_t next_random = 1;
+    std::size_t largest_read = 0;  ///< bytes of room that a read was given at most
   };
 
   TestFiles() : control_(std::make_shared<Control>()) {}
@@ -80,6 +82,7 @@ class TestFiles : public PosixFileSystem {
   }
   IoResult read_at(File& file, std::span<std::byte> in, std::uint64_t offset) {
     if (const auto error = control_->fault(Call::read)) return {0, error};
+    control_->largest_read = std::max(control_->largest_read, in.size());
     return PosixFileSystem::read_at(file, in, offset);
   }
   std::error_code sync(File&) { return control_->fault(Call::sync); }

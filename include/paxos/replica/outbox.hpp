@@ -15,14 +15,17 @@ namespace paxos {
 
 /// "Durable before reply", in one place: keeps each message back until its ticket is durable, and hands what a node
 /// says to itself back to that node. Knows nothing of what the messages mean, but that acknowledgements of
-/// neighbouring slots fit into one. What waits is bounded: beyond, a message is as good as lost, and asked for again.
+/// neighbouring slots fit into one. What waits is bounded, in messages and in bytes: beyond, a message is as good as
+/// lost, and asked for again.
 template <Transport Net>
 class Outbox {
  public:
   /// Messages that may wait for the disk. A window of slots needs one each; a disk that hangs must not cost more.
   static constexpr std::size_t waiting_max = std::size_t{1} << 16;
 
-  Outbox(NodeId self, Net& net) : self_(self), net_(net) {}
+  /// `value_bytes_max`: beside those messages, the values that they carry, but for the last message's.
+  Outbox(NodeId self, Net& net, std::size_t value_bytes_max)
+      : self_(self), net_(net), value_bytes_max_(value_bytes_max) {}
 
   void send(NodeId to, Message message) {
     if (to == self_) {
@@ -34,7 +37,9 @@ class Outbox {
 
   void send_after(WriteTicket ticket, NodeId to, Message message) {
     if (ticket <= durable_) return send(to, std::move(message));
-    if (waiting_.size() < waiting_max) waiting_.push_back(Waiting{ticket, to, std::move(message)});
+    if (waiting_.size() >= waiting_max || value_bytes_ >= value_bytes_max_) return;
+    value_bytes_ += value_bytes(message);
+    waiting_.push_back(Waiting{ticket, to, std::move(message)});
   }
 
   /// Releases, in the order in which they were sent, the messages that waited for `durable` or less.
@@ -44,6 +49,7 @@ class Outbox {
     std::deque<Waiting> ready;
     std::erase_if(waiting_, [&](Waiting& held) {
       if (held.ticket > durable_) return false;
+      value_bytes_ -= value_bytes(held.message);
       if (!merge(ready, held)) ready.push_back(std::move(held));
       return true;
     });
@@ -65,6 +71,10 @@ class Outbox {
   template <class Archive>
   void image(Archive& archive) {
     archive(durable_, waiting_, to_self_);
+    if constexpr (Archive::is_loading) {
+      value_bytes_ = 0;
+      for (const Waiting& held : waiting_) value_bytes_ += value_bytes(held.message);
+    }
   }
 
  private:
@@ -78,6 +88,14 @@ class Outbox {
       archive(ticket, to, message);
     }
   };
+
+  /// Of all that waits for a disk only a Promise carries values.
+  static std::size_t value_bytes(const Message& message) {
+    std::size_t bytes = 0;
+    if (const auto* promise = std::get_if<Promise>(&message))
+      for (const AcceptedValue& accepted : promise->accepted) bytes += sizeof accepted + accepted.value.size();
+    return bytes;
+  }
 
   /// Accepted{b, 4, 6} and Accepted{b, 7, 7} to one node are Accepted{b, 4, 7}.
   static bool merge(std::deque<Waiting>& ready, const Waiting& next) {
@@ -97,6 +115,8 @@ class Outbox {
   Net& net_;
   WriteTicket durable_;
   std::deque<Waiting> waiting_;
+  std::size_t value_bytes_max_;
+  std::size_t value_bytes_ = 0;  ///< of waiting_
   std::deque<Message> to_self_;
 };
 

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <deque>
 #include <map>
-#include <optional>
 #include <utility>
 
 #include <paxos/core/archive.hpp>
@@ -48,9 +47,9 @@ class SessionTable {
     session.last_use = ++uses_;
     settle(session, std::min(settled_below, id.sequence));
     if (id.sequence < session.lowest) return Verdict::settled;
-    const std::uint64_t offset = id.sequence - session.lowest;
-    if (offset >= window_) return Verdict::out_of_window;
-    if (offset < session.answers.size() && session.answers[offset]) return Verdict::repeated;
+    if (id.sequence - session.lowest >= window_) return Verdict::out_of_window;
+    const auto ran = from(session.answers, id.sequence);
+    if (ran != session.answers.end() && ran->sequence == id.sequence) return Verdict::repeated;
     // The session may have been here before, have run this very command, and have been evicted.
     return issued_after < session.forgotten_through ? Verdict::expired : Verdict::fresh;
   }
@@ -58,15 +57,13 @@ class SessionTable {
   /// The answer to a repeated command.
   [[nodiscard]] const Bytes& answer(const RequestId& id) const {
     const Session& session = sessions_.at(id.session);
-    return *session.answers.at(id.sequence - session.lowest);
+    return from(session.answers, id.sequence)->answer;
   }
 
   /// Keeps the answer to a fresh command.
   void record(const RequestId& id, Bytes answer) {
     Session& session = sessions_.at(id.session);
-    const std::uint64_t offset = id.sequence - session.lowest;
-    if (offset >= session.answers.size()) session.answers.resize(offset + 1);
-    session.answers[offset] = std::move(answer);
+    session.answers.insert(from(session.answers, id.sequence), Ran{id.sequence, std::move(answer)});
   }
 
   [[nodiscard]] std::size_t size() const { return sessions_.size(); }
@@ -77,23 +74,31 @@ class SessionTable {
     for (const auto& [id, session] : sessions_) {
       archive(id, session.lowest, session.last_slot, session.last_use, session.forgotten_through,
               static_cast<std::uint64_t>(session.answers.size()));
-      for (const auto& answer : session.answers) archive(answer.has_value(), answer.value_or(Bytes{}));
+      for (const Ran& ran : session.answers) archive(ran.sequence, ran.answer);
     }
   }
 
  private:
+  struct Ran {
+    std::uint64_t sequence = 0;
+    Bytes answer;
+  };
   struct Session {
-    std::uint64_t lowest = 0;                  ///< every sequence below is settled
-    std::deque<std::optional<Bytes>> answers;  ///< of lowest, lowest + 1, …; nullopt: has not run
+    std::uint64_t lowest = 0;  ///< every sequence below is settled
+    std::deque<Ran> answers;  ///< in the order of sequences, and only of what ran: one far up takes no more than others
     Slot last_slot;
     std::uint64_t last_use = 0;
     Slot forgotten_through;  ///< evicted_through_ when it was opened: nothing is known of what it did up to there
   };
 
+  /// The first answer of `sequence` or above.
+  static std::deque<Ran>::const_iterator from(const std::deque<Ran>& answers, std::uint64_t sequence) {
+    return std::ranges::lower_bound(answers, sequence, {}, &Ran::sequence);
+  }
+
   static void settle(Session& session, std::uint64_t below) {
     if (below <= session.lowest) return;
-    const auto gone = std::min<std::uint64_t>(below - session.lowest, session.answers.size());
-    session.answers.erase(session.answers.begin(), session.answers.begin() + static_cast<std::ptrdiff_t>(gone));
+    session.answers.erase(session.answers.begin(), from(session.answers, below));
     session.lowest = below;
   }
 

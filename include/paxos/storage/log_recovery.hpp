@@ -124,11 +124,15 @@ class LogRecovery {
     seeds_.push_back(seed);
   }
 
+  /// What a file lacks of its segment reads as zeros, as far as a frame that it holds the beginning of may go: what its
+  /// header claims buys no memory.
   void load(std::uint64_t number, Buffer& bytes) {
     typename SegmentFiles<Files>::Handle file;
     throw_on(segments_.open(number, file), "cannot open " + name(number));
+    std::uint64_t size = 0;
+    throw_on(files_.size(*file, size), "cannot inspect " + name(number));
     bytes.clear();
-    bytes.resize(static_cast<std::size_t>(header_of(number).size));
+    bytes.resize(static_cast<std::size_t>(std::min(header_of(number).size, size + frame_bytes(record_bytes_max, 0))));
     throw_on(read_fully(files_, *file, bytes, 0).error, "cannot read " + name(number));
   }
 
@@ -232,7 +236,7 @@ class LogRecovery {
                  " cannot be read, though a later flush proves that they were durable. " +
                  slots_affected(behind.highest_slot));
     }
-    const auto note = parse_repair_note(bytes_, seeds_[number - 1]);
+    const auto note = parse_repair_note(bytes_, seeds_[number - 1], header_of(number).size);
     const bool was_being_cut = note && note->offset == offset && note->sequence == log_.next_sequence;
     if (!was_being_cut && !looks_torn(bytes_, static_cast<std::size_t>(offset), frame))
       refuse(number, offset,

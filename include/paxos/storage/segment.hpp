@@ -217,8 +217,8 @@ inline constexpr std::size_t repair_note_bytes = repair_magic.size() + 3 * 8 + 4
 }
 
 /// The note in a segment; nullopt when there is none, or a torn one: then nothing was zeroed yet, or all was.
-[[nodiscard]] inline std::optional<RepairNote> parse_repair_note(std::span<const std::byte> segment,
-                                                                 std::uint32_t seed) {
+[[nodiscard]] inline std::optional<RepairNote> parse_repair_note(std::span<const std::byte> segment, std::uint32_t seed,
+                                                                 std::uint64_t segment_size) {
   if (segment.size() < segment_header_bytes) return std::nullopt;
   const auto bytes = segment.subspan(repair_note_offset, repair_note_bytes);
   RepairNote note;
@@ -226,7 +226,7 @@ inline constexpr std::size_t repair_note_bytes = repair_magic.size() + 3 * 8 + 4
   Decoder decoder{bytes.subspan(repair_magic.size())};
   decoder(note, crc);
   if (!std::ranges::equal(bytes.first(repair_magic.size()), std::as_bytes(std::span{repair_magic})) ||
-      crc != crc32c(bytes.first(repair_note_bytes - 4), seed) || note.end > segment.size() || note.end < note.offset)
+      crc != crc32c(bytes.first(repair_note_bytes - 4), seed) || note.end > segment_size || note.end < note.offset)
     return std::nullopt;
   return note;
 }

@@ -111,10 +111,6 @@ EDITS = [
      "case SessionTable::Verdict::repeated: if (MUTANT(no-session-dedup)) break; return"),
     ("replica/replicated_state.hpp", "case SessionTable::Verdict::settled: return",
      "case SessionTable::Verdict::settled: if (MUTANT(settled-runs-again)) break; return"),
-    ("replica/session_table.hpp", "    const std::uint64_t offset = id.sequence - session.lowest;\n    if (offset >= session.answers",
-     """    if (id.sequence < session.lowest) return;
-    const std::uint64_t offset = id.sequence - session.lowest;
-    if (offset >= session.answers"""),
     ("replica/session_table.hpp", "if (issued_after < evicted_through_) return Verdict::expired;",
      "if (issued_after < evicted_through_ && !MUTANT(evicted-retry-runs)) return Verdict::expired;"),
     ("replica/session_table.hpp", "return issued_after < session.forgotten_through ?",
@@ -147,8 +143,8 @@ EDITS = [
      "if (left->last.next() != right->first && !(MUTANT(acks-merged-over-a-gap) && left->last < right->first)) continue;"),
     ("replica/outbox.hpp", "|| left->ballot != right->ballot) continue;",
      "|| (left->ballot != right->ballot && !MUTANT(acks-merged-over-ballots))) continue;"),
-    ("replica/outbox.hpp", "if (waiting_.size() < waiting_max) waiting_",
-     "if (waiting_.size() < waiting_max || MUTANT(outbox-without-a-bound)) waiting_"),
+    ("replica/outbox.hpp", "if (waiting_.size() >= waiting_max ||", "if ((waiting_.size() >= waiting_max && !MUTANT(outbox-without-a-bound)) ||"),
+    ("replica/outbox.hpp", "|| value_bytes_ >= value_bytes_max_)", "|| (value_bytes_ >= value_bytes_max_ && !MUTANT(outbox-bytes-without-a-bound)))"),
     # Slots that are over.
     ("role/acceptor.hpp", "if (store_.read(accept.slot) != accept.value) return;",
      "if (store_.read(accept.slot) != accept.value && !MUTANT(any-value-confirmed-in-a-chosen-slot)) return;"),
@@ -175,11 +171,8 @@ EDITS = [
     if (MUTANT(answered-before-chosen) && !pending_.empty() && pending_.begin()->second.has_left)
       finish(pending_.begin(), Answer{pending_.begin()->first, std::nullopt, {}});
 """),
-    ("replica/session_table.hpp", "return *session.answers.at(id.sequence - session.lowest);",
-     """if (MUTANT(answer-of-another-command))
-      for (const auto& other : session.answers)
-        if (other) return *other;
-    return *session.answers.at(id.sequence - session.lowest);"""),
+    ("replica/session_table.hpp", "return from(session.answers, id.sequence)->answer;",
+     "return MUTANT(answer-of-another-command) ? session.answers.front().answer : from(session.answers, id.sequence)->answer;"),
     ("replica/session_table.hpp", "[](const auto& entry) { return entry.second.last_use; });",
      """[this](const auto& entry) {
           // What differs from node to node: here an address, as a local clock would.
@@ -310,6 +303,7 @@ DIRECTED = {
     "catch-up-without-a-bound": "role/catch_up",
     "empty-answers-multiply": "role/catch_up",
     "outbox-without-a-bound": "replica/outbox",
+    "outbox-bytes-without-a-bound": "replica/outbox",
     "rounds-without-a-bound": "replica/hostile_member",
     "slots-without-a-bound": "replica/hostile_member",
     "reports-without-a-bound": "replica/hostile_member",
