@@ -218,6 +218,15 @@ TEST_CASE("Acceptor: a log written under a larger window is taken up whole", "[a
   rig.acceptor->on_prepare(n3, Prepare{b3, s(1)});
   rig.flush();
   CHECK(rig.net.all<Promise>().at(0).second.accepted.size() == 32);
+
+  // The larger window does not come back with it, or it would grow from restart to restart.
+  rig.acceptor->on_accept(n3, Accept{b3, s(5), {}, v("y")});
+  CHECK(*rig.voted(s(5)) == v("x"));
+  for (std::uint64_t slot = 1; slot <= 4; ++slot) rig.choose(s(slot), v("x"));
+  rig.acceptor->on_accept(n3, Accept{b3, s(33), {}, v("y")});
+  CHECK(rig.voted(s(33)) == nullptr);
+  rig.acceptor->on_accept(n3, Accept{b3, s(5), {}, v("y")});
+  CHECK(*rig.voted(s(5)) == v("y"));
 }
 
 TEST_CASE("Acceptor: it confirms a slot that it knows as chosen, for a leader that does not", "[acceptor]") {

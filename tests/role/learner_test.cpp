@@ -107,6 +107,19 @@ TEST_CASE("Learner: log_chosen writes each advance once", "[learner]") {
   CHECK(rig.disk.records().size() == 2);
 }
 
+TEST_CASE("Learner: however long a turn, the log falls behind by no more than the window", "[learner]") {
+  Rig rig;
+  const std::size_t window = rig.config.acceptor_window_slots();
+  for (std::uint64_t slot = 1; slot <= 10 * window; ++slot) {
+    rig.disk.append(AcceptRecord{b1, s(slot), v("x")});
+    CHECK(rig.learner.learn(s(slot), v("x")));
+    CHECK(rig.deliver().size() == 1);
+  }
+  REQUIRE(rig.disk.flush().ok());
+  rig.disk.crash();
+  CHECK(slots_between(rig.disk.recover().chosen_through, s(10 * window)) < window);
+}
+
 TEST_CASE("Learner: after a restart it goes on behind what the log knows", "[learner]") {
   Rig rig;
   CHECK(rig.learner.learn(s(1), v("one")));

@@ -163,7 +163,7 @@ TEST_CASE("Proposer: a malformed promise is dropped, not believed", "[proposer]"
   offer(Promise{b3, s(2), s(4), {}, {{s(4), b1, v("after what it speaks for")}}});
   offer(whole_promise(b3, {}, Slot::infinity(), s(2)));
   offer(whole_promise(b3, {{s(2), b3, v("accepted before it was proposed")}}, {}, s(2)));
-  offer(whole_promise(b3, {{s(5 + Config::acceptor_window_slots_max), b1, v("beyond any window")}}, s(4), s(2)));
+  offer(whole_promise(b3, {{s(5 + Config::reported_slots_max), b1, v("beyond any window")}}, s(4), s(2)));
   rig.proposer.on_promise(n3, whole_promise(b3, {}, {}, s(2)), t0);
   CHECK(rig.proposer.is_leading());
 }

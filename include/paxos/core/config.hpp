@@ -56,8 +56,9 @@ struct Config {
   static constexpr std::size_t window_slots_max = 65536;
   /// An acceptor keeps accepted values of this many slots above what it knows as chosen; it drops Accepts beyond.
   [[nodiscard]] std::size_t acceptor_window_slots() const { return 4 * window_slots; }
-  /// The same for every node of whatever configuration.
-  static constexpr std::size_t acceptor_window_slots_max = 4 * window_slots_max;
+  /// No acceptor of any configuration reports values further above what it knows as chosen: of its window, and of as
+  /// many slots again whose choice it forgot in a restart.
+  static constexpr std::size_t reported_slots_max = 8 * window_slots_max;
 
   /// A fingerprint of all that must be the same on all nodes: FNV-1a of the fields' text.
   [[nodiscard]] std::uint64_t fingerprint() const {

@@ -42,6 +42,9 @@ struct ReadyRead {
 template <Transport Net>
 class Reader {
  public:
+  static constexpr std::size_t reads_max = std::size_t{1} << 20;  ///< reads of this node that wait
+  static constexpr std::ptrdiff_t remote_max = 128;               ///< questions of each other node
+
   /// What the rest of the replica knows at the end of a turn.
   struct View {
     NodeId leader;
@@ -131,9 +134,6 @@ class Reader {
   }
 
  private:
-  static constexpr std::ptrdiff_t remote_max = 128;  ///< of each node
-  static constexpr std::size_t reads_max = std::size_t{1} << 20;
-
   struct Request {
     ReadId id = 0;
     Time deadline;

@@ -41,6 +41,9 @@ struct Reign {
 template <Transport Net>
 class Submitter {
  public:
+  /// What a command takes while it waits, about, beside its payload.
+  static constexpr std::size_t command_cost = 256;
+
   /// `session` is this node's own, in this life.
   Submitter(const Config& config, Net& net, const SessionId& session) : config_(config), net_(net), session_(session) {}
 
@@ -153,8 +156,7 @@ class Submitter {
   };
   using Entry = typename std::map<RequestId, Pending>::iterator;
 
-  /// What a command takes while it waits, about, without a payload too.
-  static std::size_t cost(const Command& command) { return 256 + command.payload.size(); }
+  static std::size_t cost(const Command& command) { return command_cost + command.payload.size(); }
 
   template <class Propose>
   void hand_over(Pending& pending, const Votes& ways, Time now, Propose& propose) {

@@ -37,15 +37,17 @@ class Acceptor {
       : net_(net),
         store_(store),
         promise_bytes_max_(config.promise_bytes_max),
-        votes_(config.acceptor_window_slots()) {}
+        window_(config.acceptor_window_slots()),
+        votes_(window_) {}
 
   /// Takes up what the storage recovered. Called once, before any message.
   void restore(const Recovered& recovered) {
     promised_ = recovered.promised;
-    // The log may have been written under a larger window: what was accepted then is remembered all the same.
+    // The log may have been written under a larger window, or may not say yet how far slots were chosen: what was
+    // accepted then is remembered all the same.
     const Slot last = recovered.accepted.empty() ? recovered.chosen_through : recovered.accepted.back().slot;
     const auto span = static_cast<std::size_t>(slots_between(recovered.chosen_through, last));
-    votes_ = SlotWindow<Vote>{std::max(votes_.limit(), span)};
+    votes_ = SlotWindow<Vote>{std::max(window_, span)};
     votes_.advance(recovered.chosen_through);
     for (const AcceptedValue& accepted : recovered.accepted)
       votes_.put(accepted.slot, Vote{accepted.ballot, accepted.value});
@@ -64,7 +66,8 @@ class Acceptor {
   void on_accept(NodeId from, const Accept& accept) {
     if (accept.ballot < promised_) return refuse(from);
     if (accept.slot <= votes_.base()) return confirm_chosen(from, accept);
-    if (!votes_.admits(accept.slot)) return;  // too far ahead to remember; as good as lost, and sent again
+    if (slots_between(votes_.base(), accept.slot) > window_)
+      return;  // too far ahead to remember; as good as lost, and sent again
     if (const Vote* vote = votes_.find(accept.slot); vote == nullptr || vote->ballot < accept.ballot) {
       promised_ = accept.ballot;  // the record says so too: accepting is promising
       last_write_ = promise_write_ = store_.append(AcceptRecord{accept.ballot, accept.slot, accept.value});
@@ -139,6 +142,7 @@ class Acceptor {
   Net& net_;
   Store& store_;
   std::size_t promise_bytes_max_;
+  std::size_t window_;
   Ballot promised_;            ///< never goes down, restarts included
   WriteTicket promise_write_;  ///< covers the record that promised_ came from
   WriteTicket last_write_;     ///< covers all that this acceptor ever wrote

@@ -58,6 +58,8 @@ class Learner {
     }
     const Value value = std::move(*known);
     above_.advance(slot);
+    // A log that says so too seldom would recover ever more slots that are not known as chosen.
+    if (slots_between(logged_through_, slot) >= above_.limit()) log_chosen();
     deliver(slot, value);
     return true;
   }

@@ -228,7 +228,7 @@ class Proposer {
   static bool is_well_formed(const Promise& promise) {
     const auto is_possible = [&](const AcceptedValue& accepted) {
       return accepted.slot >= promise.first_slot && accepted.slot < promise.next_slot &&
-             slots_between(promise.chosen_through, accepted.slot) <= Config::acceptor_window_slots_max &&
+             slots_between(promise.chosen_through, accepted.slot) <= Config::reported_slots_max &&
              accepted.ballot < promise.ballot;
     };
     return promise.next_slot > promise.first_slot && promise.chosen_through < Slot::infinity() &&

@@ -421,6 +421,7 @@ class Cluster {
   void check(NodeId id, SimNode& node) {
     const std::size_t bound = node.config.pending_bytes_max + node.config.frame_bytes_max();
     ensure(node.store->backlog() <= bound, [&] { return "node " + to_string(id) + " keeps more than its bound"; });
+    if (node.turns++ % 16 == 0) node.replica->image(node.bounds);
     const Slot applied = node.replica->state().applied();
     if (node.checked == applied) return;
     while (node.checked < applied) {

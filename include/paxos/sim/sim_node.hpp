@@ -17,6 +17,7 @@
 #include <paxos/replica.hpp>
 #include <paxos/sim/clock.hpp>
 #include <paxos/sim/disk.hpp>
+#include <paxos/sim/footprint.hpp>
 #include <paxos/sim/judge.hpp>
 #include <paxos/sim/logged_storage.hpp>
 #include <paxos/storage/storage_error.hpp>
@@ -91,6 +92,8 @@ struct SimNode {
   }
 
   Config config;
+  MemoryBounds bounds{config};
+  std::uint64_t turns = 0;
   Network network;
   NullObserver observer;
   Random random;  ///< its own stream: what happens to it does not depend on the others

@@ -148,8 +148,8 @@ EDITS = [
     # Slots that are over.
     ("role/acceptor.hpp", "if (store_.read(accept.slot) != accept.value) return;",
      "if (store_.read(accept.slot) != accept.value && !MUTANT(any-value-confirmed-in-a-chosen-slot)) return;"),
-    ("role/acceptor.hpp", "if (!votes_.admits(accept.slot)) return;",
-     "if (!votes_.admits(accept.slot) && !MUTANT(acceptor-window-ignored)) return;"),
+    ("role/acceptor.hpp", "if (slots_between(votes_.base(), accept.slot) > window_) return;",
+     "if (slots_between(votes_.base(), accept.slot) > window_ && !MUTANT(acceptor-window-ignored)) return;"),
     ("role/proposer.hpp", "while (in_flight_.admits(next_slot_)) {",
      "while (in_flight_.admits(next_slot_) || MUTANT(proposer-window-ignored)) {"),
     ("role/proposer.hpp", "        const auto found = reported_.find(next_slot_);\n",
@@ -216,8 +216,8 @@ EDITS = [
     ("replica/ballot_book.hpp", "return ballot.node == from && hear(ballot);",
      "return (ballot.node == from || MUTANT(ballots-of-others-obeyed)) && hear(ballot);"),
     ("replica.hpp", "if (!is_well_formed(message)) return", "if (!is_well_formed(message) && !MUTANT(slots-without-a-bound)) return"),
-    ("role/proposer.hpp", "slots_between(promise.chosen_through, accepted.slot) <= Config::acceptor_window_slots_max &&",
-     "(slots_between(promise.chosen_through, accepted.slot) <= Config::acceptor_window_slots_max || MUTANT(reports-without-a-bound)) &&"),
+    ("role/proposer.hpp", "slots_between(promise.chosen_through, accepted.slot) <= Config::reported_slots_max &&",
+     "(slots_between(promise.chosen_through, accepted.slot) <= Config::reported_slots_max || MUTANT(reports-without-a-bound)) &&"),
     # Catching up.
     ("role/catch_up.hpp", "      fallback = peer;\n", "      if (!MUTANT(leader-never-asked)) fallback = peer;\n"),
     ("role/catch_up.hpp", "if (!reply.values.empty()) return asked_.reset();",
