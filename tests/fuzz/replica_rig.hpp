@@ -16,6 +16,7 @@
 #include <vector>
 
 #include <paxos/replica.hpp>
+#include <paxos/sim/footprint.hpp>
 #include <paxos/storage/memory_storage.hpp>
 
 #include "check.hpp"
@@ -39,7 +40,7 @@ struct Sum {
 ///   - what leaves claims nothing that the disk does not hold (invariant 7): promises, votes, refusals, Prepares;
 ///   - one ballot and slot is given one value by this node (1); its promise never goes down (2), restarts included;
 ///   - each submitted command and each read is over at most once, and after stop() exactly once;
-///   - what the replica holds in memory stays within what Config allows.
+///   - what the replica holds in memory stays within what Config allows (sim::MemoryBounds; and what is allocated).
 ///
 /// A peer that lies about what is chosen may make the replica throw, as "two values chosen" can be seen by nobody
 /// else; then stop(), status() and the take_ calls must do their work all the same. It may throw nothing else.
@@ -187,7 +188,17 @@ class ReplicaRig {
     promised_ = now.promised;
     applied_ = now.applied;
     take();
+    check_bounds();
     check(Meter::held() <= held_max(), "memory stays bounded: " + std::to_string(Meter::held()));
+  }
+
+  void check_bounds() {
+    sim::MemoryBounds bounds{config_};
+    try {
+      if (is_running()) replica_->image(bounds);
+    } catch (const InvariantViolation& violation) {
+      check(false, violation.what());
+    }
   }
 
   void take() {
@@ -247,8 +258,8 @@ class ReplicaRig {
   /// were asked for (a vector keeps what it once needed); proposals_ holds what was proposed. The rest, commands
   /// included, are the queues and tables of the small configuration.
   [[nodiscard]] std::size_t held_max() const {
-    return (std::size_t{128} << 10) + 512 * disk_.records().size() + 128 * last_read_ + 1024 * proposals_.size() +
-           2048 * unconfirmed_;
+    return (std::size_t{128} << 10) + config_.acceptor_bytes_max() + 512 * disk_.records().size() + 128 * last_read_ +
+           1024 * proposals_.size() + 2048 * unconfirmed_;
   }
 
   Config config_;

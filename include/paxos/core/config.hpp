@@ -56,6 +56,9 @@ struct Config {
   static constexpr std::size_t window_slots_max = 65536;
   /// An acceptor keeps accepted values of this many slots above what it knows as chosen; it drops Accepts beyond.
   [[nodiscard]] std::size_t acceptor_window_slots() const { return 4 * window_slots; }
+  /// What an acceptor remembers takes no more: its window, and as much again after a restart that forgot what was
+  /// chosen. A candidate keeps no more of what it is told.
+  [[nodiscard]] std::size_t acceptor_bytes_max() const { return 2 * acceptor_window_slots() * frame_bytes_max(); }
   /// No acceptor of any configuration reports values further above what it knows as chosen: of its window, and of as
   /// many slots again whose choice it forgot in a restart.
   static constexpr std::size_t reported_slots_max = 8 * window_slots_max;

@@ -71,6 +71,9 @@ class Submitter {
     bytes_ += cost(command);
     const RequestId id = command.id;
     pending_.emplace(id, Pending{std::move(command), now + config_.request_timeout, now});
+    // Without a leader nobody takes from it, and what it names may be over.
+    if (fresh_.size() >= 2 * pending_.size())
+      std::erase_if(fresh_, [&](const RequestId& old) { return !pending_.contains(old); });
     fresh_.push_back(id);
     return std::nullopt;
   }
@@ -110,7 +113,6 @@ class Submitter {
   /// leader may be reached, in order.
   template <class Propose>
   void on_tick(Time now, Propose&& propose, const Votes& ways) {
-    std::erase_if(fresh_, [&](const RequestId& id) { return !pending_.contains(id); });
     for (auto entry = pending_.begin(); entry != pending_.end();) {
       const auto current = entry++;
       Pending& pending = current->second;

@@ -74,6 +74,7 @@ class Proposer {
     phase_ = Phase::idle;
     promised_by_ = {};
     reported_.clear();
+    reported_bytes_ = 0;
     in_flight_ = SlotWindow<InFlight>{config_.window_slots};
     open_ = {};
     waiting_.clear();
@@ -86,14 +87,17 @@ class Proposer {
     if (!member || phase_ != Phase::preparing || promise.ballot != ballot_) return false;
     Report& report = reports_[*member];
     if (promise.first_slot != report.next_slot || !is_well_formed(promise)) return false;
+    if (reported_.size() * sizeof(AcceptedValue) + reported_bytes_ > config_.acceptor_bytes_max()) return false;
     base_ = std::max(base_, promise.chosen_through);
     for (const AcceptedValue& accepted : promise.accepted) {
       auto& [ballot, value] = reported_[accepted.slot];
       if (accepted.ballot <= ballot) continue;
+      reported_bytes_ += accepted.value.size() - value.size();
       ballot = accepted.ballot;
       value = accepted.value;
     }
-    reported_.erase(reported_.begin(), reported_.upper_bound(base_));
+    for (; !reported_.empty() && reported_.begin()->first <= base_; reported_.erase(reported_.begin()))
+      reported_bytes_ -= reported_.begin()->second.value.size();
     report.next_slot = promise.next_slot;
     if (promise.next_slot < Slot::infinity()) {
       report.asked_at = now;
@@ -187,7 +191,7 @@ class Proposer {
     // What an idle one did before decides nothing: the next ballot exceeds all that this node has seen.
     if (phase_ == Phase::idle) return;
     archive(ballot_, reported_);
-    if (phase_ == Phase::preparing) return archive(claimed_, base_, reports_, promised_by_);
+    if (phase_ == Phase::preparing) return archive(claimed_, base_, reports_, promised_by_, reported_bytes_);
     archive(next_slot_, opening_slot_, announced_, in_flight_, open_, waiting_, waiting_bytes_);
   }
 
@@ -285,6 +289,7 @@ class Proposer {
   std::vector<Report> reports_;          ///< one for each member
   Votes promised_by_;                    ///< who has promised in full
   std::map<Slot, BestReport> reported_;  ///< the highest-ballot value that was reported, until it is proposed again
+  std::size_t reported_bytes_ = 0;       ///< in phase 1, of the values in reported_
 
   // Phase 2.
   Slot next_slot_;

@@ -50,7 +50,7 @@ class Footprint {
   void add(const BatchBuilder& batch) { bytes += batch.bytes(); }
   template <class... T>
   void add(const std::variant<T...>& one) {
-    std::visit([this](const auto& held) { add(held); }, one);
+    std::visit(*this, one);
   }
   template <class T>
   void add(const std::optional<T>& field) {
@@ -145,7 +145,7 @@ class MemoryBounds {
   }
   template <DurableTransport Net, Storage Store>
   [[nodiscard]] Allowed allowed_for(const Acceptor<Net, Store>&) const {
-    return {"the acceptor", 2 * window(), 2 * window() * largest()};
+    return {"the acceptor", 2 * window(), config_.acceptor_bytes_max()};
   }
   template <Storage Store>
   [[nodiscard]] Allowed allowed_for(const Learner<Store>&) const {
@@ -153,9 +153,10 @@ class MemoryBounds {
   }
   template <DurableTransport Net>
   [[nodiscard]] Allowed allowed_for(const Proposer<Net>&) const {
-    const std::size_t proposals = 2 * window() + config_.window_slots;
+    const std::size_t told = config_.acceptor_bytes_max() + largest();
     const std::size_t waiting = config_.pending_bytes_max + largest();
-    return {"the proposer", proposals + members_max + waiting / sizeof(Command), proposals * largest() + waiting};
+    return {"the proposer", told / sizeof(AcceptedValue) + config_.window_slots + waiting / sizeof(Command),
+            told + config_.window_slots * largest() + waiting};
   }
   template <Transport Net>
   [[nodiscard]] Allowed allowed_for(const Submitter<Net>&) const {
