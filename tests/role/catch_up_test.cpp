@@ -96,6 +96,25 @@ TEST_CASE("CatchUp: an answer that does not come is asked for elsewhere", "[catc
   CHECK(again[0].first != first);
 }
 
+TEST_CASE("CatchUp: who answered goes on being asked, while others that know more are out of reach", "[catch_up]") {
+  Rig rig{5};
+  for (const NodeId peer : {n2, n3, n4, n5}) rig.catch_up.on_progress(peer, s(9), rig.now);
+  // Only node 4 answers; nobody tells the others' silence from loss.
+  int in_vain = 0;
+  while (rig.through < 9) {
+    const auto asked = rig.end_turn(n2);
+    REQUIRE(asked.size() == 1);
+    if (asked[0].first == n4) {
+      rig.catch_up.on_reply(n4, CatchUpReply{s(rig.through + 1), s(9), {v("x")}}, rig.now);
+      ++rig.through;
+    } else {
+      REQUIRE(++in_vain < 4);
+      rig.now += 2 * rig.config.retransmit_interval;
+    }
+  }
+  CHECK(rig.end_turn(n2).empty());
+}
+
 TEST_CASE("CatchUp: a peer that knows the slots but cannot read them is not asked before the others", "[catch_up]") {
   Rig rig;
   rig.catch_up.on_progress(n2, s(5), rig.now);

@@ -66,8 +66,8 @@ class Acceptor {
   void on_accept(NodeId from, const Accept& accept) {
     if (accept.ballot < promised_) return refuse(from);
     if (accept.slot <= votes_.base()) return confirm_chosen(from, accept);
-    if (slots_between(votes_.base(), accept.slot) > window_)
-      return;  // too far ahead to remember; as good as lost, and sent again
+    // Too far ahead to remember: as good as lost, and sent again.
+    if (slots_between(votes_.base(), accept.slot) > window_) return;
     if (const Vote* vote = votes_.find(accept.slot); vote == nullptr || vote->ballot < accept.ballot) {
       promised_ = accept.ballot;  // the record says so too: accepting is promising
       last_write_ = promise_write_ = store_.append(AcceptRecord{accept.ballot, accept.slot, accept.value});

@@ -52,7 +52,10 @@ class CatchUp {
   void on_reply(NodeId from, const CatchUpReply& reply, Time now) {
     on_progress(from, reply.chosen_through, now);
     if (!asked_ || asked_->peer != from || asked_->first_slot != reply.first_slot) return;
-    if (!reply.values.empty()) return asked_.reset();
+    if (!reply.values.empty()) {
+      helper_ = from;
+      return asked_.reset();
+    }
     // A peer that knows the slots but cannot read them is not asked again before the others were. An answer that brings
     // nothing does not free the place for the next request: a network that repeats messages would multiply them.
     if (reply.chosen_through >= reply.first_slot) known_[*membership_.index_of(from)] = Slot{};
@@ -64,11 +67,12 @@ class CatchUp {
     if (was_in_vain || (asked_ && asked_->first_slot <= chosen_through)) asked_.reset();
     if (asked_ || is_congested || membership_.size() == 1) return;
     if (was_in_vain) {
+      helper_.reset();
       // Who is ahead may be out of reach, and who can be reached may be unable to say how far it is.
       ask(next_peer(), chosen_through, now);
     } else if (const auto peer = choose_peer(chosen_through, leader)) {
       ask(*peer, chosen_through, now);
-    } else if (now - last_news_ >= 4 * config_.heartbeat_interval) {
+    } else if (helper_.reset(); now - last_news_ >= 4 * config_.heartbeat_interval) {
       last_news_ = now;
       ask(next_peer(), chosen_through, now);
     }
@@ -77,7 +81,7 @@ class CatchUp {
   /// See Replica::image.
   template <class Archive>
   void image(Archive& archive) {
-    archive(known_, asked_, turn_);
+    archive(known_, asked_, helper_, turn_);
   }
 
  private:
@@ -97,8 +101,9 @@ class CatchUp {
     net_.send(peer, CatchUpRequest{chosen_through.next()});
   }
 
-  /// The next peer in turn that has what is missing; the leader only if no other has.
+  /// Who helped last, or else the next peer in turn, if it has what is missing; the leader only if no other has.
   std::optional<NodeId> choose_peer(Slot chosen_through, NodeId leader) {
+    if (helper_ && known_[*membership_.index_of(*helper_)] > chosen_through) return helper_;
     std::optional<NodeId> fallback;
     for (std::size_t peers = membership_.size() - 1; peers > 0; --peers) {
       const NodeId peer = next_peer();
@@ -123,6 +128,7 @@ class CatchUp {
   Store& store_;
   std::vector<Slot> known_;  ///< how far each member's knowledge of chosen slots reaches, as it said
   std::optional<Asked> asked_;
+  std::optional<NodeId> helper_;  ///< who answered with values last, until one asks in vain or lacks nothing
   std::size_t turn_ = 0;
   Time last_news_;
 };

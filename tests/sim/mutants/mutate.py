@@ -226,8 +226,8 @@ EDITS = [
      "(slots_between(promise.chosen_through, accepted.slot) <= Config::reported_slots_max || MUTANT(reports-without-a-bound)) &&"),
     # Catching up.
     ("role/catch_up.hpp", "      fallback = peer;\n", "      if (!MUTANT(leader-never-asked)) fallback = peer;\n"),
-    ("role/catch_up.hpp", "if (!reply.values.empty()) return asked_.reset();",
-     "if (!reply.values.empty() || MUTANT(empty-answers-multiply)) return asked_.reset();"),
+    ("role/catch_up.hpp", "if (!reply.values.empty()) {", "if (!reply.values.empty() || MUTANT(empty-answers-multiply)) {"),
+    ("role/catch_up.hpp", "      helper_ = from;\n", "      if (!MUTANT(helpers-forgotten)) helper_ = from;\n"),
     ("role/catch_up.hpp", "(bytes > 0 && bytes + value->size() > config_.catch_up_bytes_max)",
      "(bytes > 0 && bytes + value->size() > config_.catch_up_bytes_max && !MUTANT(catch-up-without-a-bound))"),
     ("role/catch_up.hpp", "      if (bytes > config_.catch_up_bytes_max) break;\n",
@@ -308,6 +308,7 @@ DIRECTED = {
     "no-back-off": "role/leader_election",
     "catch-up-without-a-bound": "role/catch_up",
     "empty-answers-multiply": "role/catch_up",
+    "helpers-forgotten": "role/catch_up",
     "outbox-without-a-bound": "sim/footprint",
     "outbox-bytes-without-a-bound": "sim/footprint",
     "pending-without-a-bound": "sim/footprint",
