@@ -183,9 +183,9 @@ class Run {
   }
 
   /// A leader whom a quorum hears stays; and nobody stands again and again who cannot win. A few elections are granted:
-  /// leadership may be offered to a node of higher priority, or to one that this leader alone can reach.
+  /// leadership may be offered to each node of higher priority, and come back if that one is out of the others' reach.
   void require_stability() {
-    constexpr std::size_t elections_max = 4;
+    const std::size_t elections_max = std::max<std::size_t>(4, 2 * (cluster_.ids().size() - quorum_.size()));
     std::set<Ballot> ballots;
     cluster_.on_send = [&](NodeId, NodeId, const Message& message) {
       if (const auto* prepare = std::get_if<Prepare>(&message)) ballots.insert(prepare->ballot);
