@@ -42,7 +42,7 @@ enum class FaultKind : std::uint8_t {
   slow_disk,          ///< flushes take up to `amount` ms
   disk_stall,         ///< no flush of `node` ends
   disk_full,          ///< the disk of `node` has `amount` bytes left
-  disk_error,         ///< the `amount`-th call to the disk of `node` fails
+  disk_error,         ///< the `amount`-th change of the disk of `node` fails; if that is even, the `amount`-th read too
   narrow_reign,       ///< for `amount` ms whoever begins to lead reaches one node too few; most votes come late
   bit_rot,            ///< one bit on the disk of `node` flips
   stale_sector,       ///< a write that the disk of `node` acknowledged long ago is undone

@@ -123,7 +123,9 @@ class Injector {
       case FaultKind::disk_full:
         cluster_.disk(node).set_space(fault.amount);
         return end_later(fault, [this, node] { cluster_.disk(node).set_space(std::nullopt); });
-      case FaultKind::disk_error: return cluster_.disk(node).fail_call(fault.amount);
+      case FaultKind::disk_error:
+        if (fault.amount % 2 == 0) cluster_.disk(node).fail_read(fault.amount);
+        return cluster_.disk(node).fail_call(fault.amount);
       case FaultKind::bit_rot:
       case FaultKind::stale_sector:
       case FaultKind::misdirected_write:
