@@ -1,8 +1,8 @@
 // Copyright (c) the paxos authors. MIT licence.
 //
 // The explorer takes replicas apart and puts them together again between any two turns. Here two benches walk the same
-// random way side by side: one replica is never touched, the other is loaded from its image before every turn, on top
-// of the leavings of some other state. A field that an image() forgot shows as a difference.
+// random way side by side: one replica is never touched, the other is loaded from its image before every turn, after a
+// turn from some other state. A field that an image() forgot shows as a difference.
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -62,14 +62,13 @@ class Walk {
   /// False when the step did nothing.
   bool step() {
     Walker& walker = *walkers_[pick(walkers_.size())];
-    const sim::NodeEvent event = choose(walker);
-    const bool is_delivery = event.kind == sim::NodeEvent::Kind::deliver;
-    const auto letter = is_delivery ? walker.letters[event.argument] : std::pair<NodeId, Message>{};
-    // Dirt: whatever the image does not set is that of another state.
+    // What the image does not set is what another turn, from another state, left behind.
     walker.pieced.load(walker.images[pick(walker.images.size())]);
+    (void)take(walker, walker.pieced, choose(walker, walker.pieced));
     walker.pieced.load(walker.image);
-    const sim::NodeTurn whole = walker.untouched.take(event, letter.first, letter.second);
-    const sim::NodeTurn pieced = walker.pieced.take(event, letter.first, letter.second);
+    const sim::NodeEvent event = choose(walker, walker.untouched);
+    const sim::NodeTurn whole = take(walker, walker.untouched, event);
+    const sim::NodeTurn pieced = take(walker, walker.pieced, event);
     REQUIRE(whole.breach.empty());
     REQUIRE(pieced.breach.empty());
     REQUIRE(whole.image == pieced.image);
@@ -107,13 +106,19 @@ class Walk {
 
   std::size_t pick(std::size_t count) { return static_cast<std::size_t>(random_() % count); }
 
-  sim::NodeEvent choose(Walker& walker) {
+  static sim::NodeTurn take(const Walker& walker, Bench& bench, const sim::NodeEvent& event) {
+    const bool is_delivery = event.kind == sim::NodeEvent::Kind::deliver;
+    const auto [from, message] = is_delivery ? walker.letters[event.argument] : std::pair<NodeId, Message>{};
+    return bench.take(event, from, message);
+  }
+
+  sim::NodeEvent choose(const Walker& walker, Bench& bench) {
     using Kind = sim::NodeEvent::Kind;
     const std::uint64_t dice = random_() % 100;
     const auto event = [&](Kind kind, std::size_t argument) {
       return sim::NodeEvent{kind, pace_, static_cast<std::uint32_t>(argument)};
     };
-    const sim::NodeFacts facts = walker.untouched.facts();
+    const sim::NodeFacts facts = bench.facts();
     if (dice < 4) return event(Kind::stand, 0);
     if (dice < 8 && crashes_) return event(Kind::crash, pick(facts.unflushed + 1));
     if (dice < 16) return event(Kind::command, pick(commands_));
