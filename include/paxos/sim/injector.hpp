@@ -35,7 +35,8 @@ struct FaultTally {
   }
 };
 
-/// Does to a cluster what a schedule says.
+/// Does to a cluster what a schedule says. What it has scheduled there refers to it, even after stop(): it must live as
+/// long as the cluster handles events.
 template <StateMachine Machine>
 class Injector {
  public:
