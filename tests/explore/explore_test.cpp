@@ -1,6 +1,7 @@
 // Copyright (c) the paxos authors. MIT licence.
 #include <cstddef>
 #include <stdexcept>
+#include <string>
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -34,6 +35,20 @@ TEST_CASE("Explore: with what the nodes fetch from each other", "[explore]") {
   explore(bounds);
 }
 
+TEST_CASE("Explore: two crashes of one ballot", "[explore]") {
+  const auto found = explore({.ballots = 1, .slots = 2, .crashes = 2, .commands = 1});
+  CHECK(found.states == 11812);
+}
+
+// Several records a flush, and others while it runs.
+TEST_CASE("Explore: with flushes of any length", "[explore]") {
+  explore({.ballots = 2, .slots = 1, .crashes = 1, .commands = 1, .has_slow_disks = true});
+}
+
+TEST_CASE("Explore: with promises in parts", "[explore]") {
+  explore({.ballots = 2, .slots = 2, .crashes = 0, .commands = 1, .promise_bytes_max = 1});
+}
+
 TEST_CASE("Explore: what is thrown away makes no difference to what is found", "[explore]") {
   sim::Bounds bounds{.ballots = 2, .slots = 1, .crashes = 1, .commands = 1};
   const auto purged = explore(bounds);
@@ -50,6 +65,24 @@ TEST_CASE("Explore: the bound on states is kept", "[explore]") {
   CHECK_FALSE(found.is_complete);
   CHECK(found.breach.empty());
   CHECK(found.states < 10'000);
+}
+
+TEST_CASE("Explore: bounds that a state has no room for are refused, by name", "[explore]") {
+  const auto refusal = [](const sim::Bounds& bounds) -> std::string {
+    try {
+      sim::Explorer<Numbers>{bounds, commands(200)};
+    } catch (const std::invalid_argument& error) {
+      return error.what();
+    }
+    return "none";
+  };
+  CHECK(refusal({.ballots = 127, .crashes = 31, .commands = 127}) == "none");
+  CHECK(refusal({.nodes = 10}).starts_with("sim::Bounds: nodes (10) must be 1 to 9, "));
+  CHECK(refusal({.ballots = 128}).starts_with("sim::Bounds: ballots (128) must be 0 to 127, "));
+  CHECK(refusal({.crashes = 32}).starts_with("sim::Bounds: crashes (32) must be 0 to 31, "));
+  CHECK(refusal({.commands = 128}).starts_with("sim::Bounds: commands (128) must be 0 to 127, "));
+  CHECK(refusal({.states_max = std::size_t{1} << 32}).starts_with("sim::Bounds: states_max (4294967296) must be "));
+  CHECK_THROWS_AS((sim::Explorer<Numbers>{{.commands = 2}, commands(1)}), std::invalid_argument);
 }
 
 TEST_CASE("Explore: a message that does not exist is refused", "[explore]") {

@@ -262,6 +262,32 @@ TEST_CASE("a chosen value whose bytes rot is not returned", "[file_storage]") {
   CHECK_FALSE(rig.store->read(Slot{1}));
 }
 
+TEST_CASE("a read that fails is no damage: nothing is confirmed any more, and the next start finds all",
+          "[file_storage]") {
+  Rig rig;
+  rig.store->append(learn(1, "one"));
+  rig.store->append(accept(2, 1, "two"));
+  REQUIRE(rig.store->flush().ok());
+  rig.fail_each(Call::read, eio);
+  CHECK_FALSE(rig.store->read(Slot{1}));
+  rig.fail_nothing();
+  rig.store->append(learn(2, "two"));
+  const Status status = rig.store->flush();
+  CHECK(status.code == Errc::storage_failed);
+  CHECK_THAT(status.text, ContainsSubstring("log-0000000000000001.paxos") && ContainsSubstring("cannot be read"));
+  CHECK(rig.store->durable() == WriteTicket{2});
+
+  rig.open();
+  rig.fail_each(Call::read, eio);
+  CHECK_THROWS_MATCHES(rig.store->recover(), StorageError,
+                       MessageMatches(ContainsSubstring("cannot read") && !ContainsSubstring("must not vote")));
+  CHECK_THROWS_MATCHES(rig.open(), StorageError, MessageMatches(ContainsSubstring("cannot read")));
+  rig.fail_nothing();
+  rig.open();
+  CHECK(rig.store->recover().accepted.size() == 1);
+  CHECK(text_of(rig.store->read(Slot{1})) == "one");
+}
+
 TEST_CASE("appends, reads and flushes may run at once", "[file_storage][threads]") {
   TempDir dir;
   constexpr std::uint64_t slots = 2000;

@@ -61,7 +61,9 @@ class ReplicatedState {
       const Slot slot = applied_.next();
       const auto value = read(slot);
       if (!value)
-        throw std::runtime_error("slot " + to_string(slot) + " is known as chosen, but the log cannot give its value");
+        throw std::runtime_error(
+            "slot " + to_string(slot) + " is known as chosen, but the log cannot give its value: the " +
+            "disk failed, or was damaged since the log was opened; check it, and start the node again");
       apply(slot, *value, unwanted);
       unwanted.clear();
     }

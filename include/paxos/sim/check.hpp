@@ -48,7 +48,7 @@ struct Options {
 /// What was run, and what happened.
 struct Report {
   std::uint64_t seeds = 0;
-  std::uint64_t steps = 0;  ///< events handled
+  std::uint64_t steps = 0;  ///< events scheduled, with those still to come at the end
   Duration simulated{};
   std::uint64_t acknowledged = 0;
   std::uint64_t not_applied = 0;

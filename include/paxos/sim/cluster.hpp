@@ -426,7 +426,7 @@ class Cluster {
     if (node.checked == applied) return;
     while (node.checked < applied) {
       node.checked = node.checked.next();
-      const auto value = node.store->read(node.checked);
+      const auto value = node.store->inspect(node.checked);
       ensure(value || node.is_damaged || node.store->is_failing(), "sim: an applied slot is not in the log");
       judge_->on_applied(id, node.checked, value);
     }

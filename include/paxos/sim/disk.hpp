@@ -16,6 +16,7 @@
 #include <vector>
 
 #include <paxos/core/ensure.hpp>
+#include <paxos/core/random.hpp>
 
 namespace paxos::sim {
 
@@ -41,6 +42,16 @@ class Disk {
   [[nodiscard]] const std::map<std::string, Inode>& names() const { return cache_names_; }
   [[nodiscard]] const Bytes& content(Inode inode) const { return files_.at(inode).cache; }
 
+  /// Bytes read: fewer than asked for at the end of the file; 0 and an error when the read failed.
+  [[nodiscard]] std::pair<std::size_t, std::error_code> read(Inode inode, std::span<std::byte> in,
+                                                             std::uint64_t offset) {
+    if (reads_to_failure_ != 0 && --reads_to_failure_ == 0) return {0, failed_call()};
+    const Bytes& cache = files_.at(inode).cache;
+    const auto begin = static_cast<std::size_t>(std::min<std::uint64_t>(offset, cache.size()));
+    const std::size_t count = std::min(in.size(), cache.size() - begin);
+    std::copy_n(cache.begin() + static_cast<std::ptrdiff_t>(begin), count, in.begin());
+    return {count, {}};
+  }
   [[nodiscard]] std::error_code create(const std::string& name, Inode& inode) {
     if (const auto error = next_call()) return error;
     if (space_ && *space_ == 0) return no_space();
@@ -57,10 +68,12 @@ class Disk {
     record({Kind::truncate, inode, 0, {}, {}});
     return {};
   }
-  /// Bytes written, which may be fewer on a disk that gets full; 0 and an error when none were.
+  /// Bytes written, which may be fewer on a disk that gets full. After an error any first part of them is.
   [[nodiscard]] std::pair<std::size_t, std::error_code> write(Inode inode, std::span<const std::byte> bytes,
                                                               std::uint64_t offset) {
-    if (const auto error = next_call()) return {0, error};
+    const auto error = next_call();
+    if (error) bytes = bytes.first(static_cast<std::size_t>(Random{calls_}.below(bytes.size() + 1)));
+    if (error && bytes.empty()) return {0, error};
     Bytes& cache = files_.at(inode).cache;
     const auto begin = static_cast<std::size_t>(offset);
     if (space_ && begin + bytes.size() > cache.size()) {
@@ -73,7 +86,7 @@ class Disk {
     if (begin + bytes.size() > cache.size()) cache.resize(begin + bytes.size());
     std::ranges::copy(bytes, cache.begin() + static_cast<std::ptrdiff_t>(begin));
     record({Kind::write, inode, begin, Bytes(bytes.begin(), bytes.end()), {}});
-    return {bytes.size(), {}};
+    return {error ? 0 : bytes.size(), error};
   }
   /// After an error the cache holds the bytes for clean, and the platter has none of them: no later sync writes them.
   [[nodiscard]] std::error_code sync(Inode inode, bool size_too) {
@@ -91,6 +104,9 @@ class Disk {
     const auto found = cache_names_.find(from);
     if (found == cache_names_.end()) return std::make_error_code(std::errc::no_such_file_or_directory);
     const Inode inode = found->second;
+    const auto replaced = cache_names_.find(to);
+    if (replaced != cache_names_.end() && replaced->second != inode)
+      give_back(files_.at(replaced->second).cache.size());
     cache_names_.erase(found);
     cache_names_[to] = inode;
     record({Kind::rename, inode, 0, {}, to, from});
@@ -142,16 +158,19 @@ class Disk {
     failing_call_.reset();
   }
 
-  /// The `count`-th call from now, counting from 1, fails with an input/output error, once.
+  /// The `count`-th call from now that changes something, counting from 1, fails with an input/output error, once.
   void fail_call(std::uint64_t count) { failing_call_ = calls_ + count; }
+  /// The same of reads, in whatever life; 0: none. Gives what was set before.
+  std::uint64_t fail_read(std::uint64_t count) { return std::exchange(reads_to_failure_, count); }
   /// No call fails any more, and there is space.
   void heal() {
     failing_call_.reset();
+    reads_to_failure_ = 0;
     space_.reset();
   }
   /// So many more bytes can be allocated; nullopt: as many as one likes.
   void set_space(std::optional<std::uint64_t> bytes) { space_ = bytes; }
-  /// Calls that met fail_call(), and calls that found no space.
+  /// Calls that met fail_call() or fail_read(), and calls that found no space.
   [[nodiscard]] std::uint64_t failed_calls() const { return failed_calls_; }
   [[nodiscard]] std::uint64_t full_calls() const { return full_calls_; }
   [[nodiscard]] bool is_full() const { return space_ && *space_ == 0; }
@@ -221,6 +240,9 @@ class Disk {
   std::error_code next_call() {
     if (++calls_ != failing_call_) return {};
     failing_call_.reset();
+    return failed_call();
+  }
+  std::error_code failed_call() {
     ++failed_calls_;
     return std::make_error_code(std::errc::io_error);
   }
@@ -380,6 +402,7 @@ class Disk {
   std::uint64_t failed_calls_ = 0;
   std::uint64_t full_calls_ = 0;
   std::optional<std::uint64_t> failing_call_;
+  std::uint64_t reads_to_failure_ = 0;  ///< 0: none fails
   std::optional<std::uint64_t> space_;
 };
 

@@ -45,11 +45,8 @@ class DiskFiles {
     return {};
   }
   IoResult read_at(File& file, std::span<std::byte> in, std::uint64_t offset) {
-    const Disk::Bytes& bytes = disk_->content(file.inode);
-    if (offset >= bytes.size()) return {};
-    const std::size_t count = std::min(in.size(), bytes.size() - static_cast<std::size_t>(offset));
-    std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(offset), count, in.begin());
-    return {count, {}};
+    const auto [count, error] = disk_->read(file.inode, in, offset);
+    return {count, error};
   }
   IoResult write_at(File& file, std::span<const std::byte> out, std::uint64_t offset) {
     const auto [count, error] = disk_->write(file.inode, out, offset);

@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,8 +23,10 @@
 
 namespace paxos::sim {
 
-/// How far an exploration goes.
+/// How far an exploration goes. What is used up of them is part of every state, in a few bits.
 struct Bounds {
+  static constexpr std::size_t ballots_max = 127, crashes_max = 31, commands_max = 127;
+
   std::size_t nodes = 3;
   std::size_t ballots = 3;   ///< how often a node stands for election, in all
   std::size_t slots = 2;     ///< the log ends there
@@ -64,8 +67,9 @@ struct Exploration {
 template <StateMachine Machine>
 class Explorer {
  public:
-  /// `commands`: as many as Bounds::commands, all different.
+  /// `commands`: as many as Bounds::commands, all different. Throws std::invalid_argument for bounds beyond their own.
   Explorer(Bounds bounds, const std::vector<typename Machine::Command>& commands) : bounds_(std::move(bounds)) {
+    check_bounds(commands.size());
     typename Workbench<Machine>::Options options;
     options.frame.last_slot = Slot{bounds_.slots};
     options.frame.with_hints = bounds_.with_hints;
@@ -124,6 +128,9 @@ class Explorer {
   };
   /// What is used up, in one word: three counts; and which members have something unflushed.
   static constexpr std::uint32_t one_crash = 1, one_ballot = 1 << 5, one_command = 1 << 12, one_debtor = 1 << 19;
+  static_assert(Bounds::crashes_max == one_ballot / one_crash - 1 &&
+                Bounds::ballots_max == one_command / one_ballot - 1 &&
+                Bounds::commands_max == one_debtor / one_command - 1 && members_max <= 32 - 19);
   static constexpr std::uint32_t none = ~std::uint32_t{0};
   static constexpr std::size_t batch_states = 64, progress_states = std::size_t{1} << 22;
 
@@ -151,6 +158,22 @@ class Explorer {
     config.promise_bytes_max = bounds_.promise_bytes_max;
     config.window_slots = std::max<std::size_t>(bounds_.slots, 1);
     return config;
+  }
+
+  void check_bounds(std::size_t commands) const {
+    const auto require = [](const char* field, std::size_t value, std::size_t least, std::size_t most,
+                            const char* why) {
+      if (value < least || value > most)
+        throw std::invalid_argument("sim::Bounds: " + std::string{field} + " (" + std::to_string(value) + ") must be " +
+                                    std::to_string(least) + " to " + std::to_string(most) + ", " + why);
+    };
+    constexpr const char* packed = "which is what a state has bits for; explore less";
+    require("nodes", bounds_.nodes, 1, members_max, "which is what a cluster may have; try 3");
+    require("ballots", bounds_.ballots, 0, Bounds::ballots_max, packed);
+    require("crashes", bounds_.crashes, 0, Bounds::crashes_max, packed);
+    require("commands", bounds_.commands, 0, Bounds::commands_max, packed);
+    require("commands", bounds_.commands, 0, commands, "as so many commands are given; give more");
+    require("states_max", bounds_.states_max, 1, none - 1, "which a number of 32 bits can count; explore less");
   }
 
   static std::size_t kind_named(const std::string& name) {

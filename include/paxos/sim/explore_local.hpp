@@ -111,6 +111,7 @@ class LocalStates {
   /// turn that was taken and every letter that was ever received. Returns how many were checked.
   [[nodiscard]] std::uint64_t verify_thrown_away() {
     std::uint64_t checked = 0;
+    if (is_raw_) return checked;  // nothing is thrown away
     const std::size_t turns = turns_.size();
     for (std::size_t turn = 0; turn < turns; ++turn) {
       if (turns_[turn].is_breach || turns_[turn].core == turns_[turn].before) continue;

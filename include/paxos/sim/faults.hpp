@@ -42,39 +42,23 @@ enum class FaultKind : std::uint8_t {
   slow_disk,          ///< flushes take up to `amount` ms
   disk_stall,         ///< no flush of `node` ends
   disk_full,          ///< the disk of `node` has `amount` bytes left
-  disk_error,         ///< the `amount`-th call to the disk of `node` fails
+  disk_error,         ///< the `amount`-th change of the disk of `node` fails; if that is even, the `amount`-th read too
+  narrow_reign,       ///< for `amount` ms whoever begins to lead reaches one node too few; most votes come late
   bit_rot,            ///< one bit on the disk of `node` flips
   stale_sector,       ///< a write that the disk of `node` acknowledged long ago is undone
   misdirected_write,  ///< a sector on the disk of `node` stands where another should
   wiped_disk,         ///< `node` comes back with an empty disk
 };
 
-inline constexpr std::string_view fault_names[] = {"loss",
-                                                   "duplication",
-                                                   "delay",
-                                                   "replay",
-                                                   "reset",
-                                                   "cut",
-                                                   "isolation",
-                                                   "partition",
-                                                   "partial_partition",
-                                                   "flapping",
-                                                   "kill",
-                                                   "crash",
-                                                   "power_cut",
-                                                   "crash_on_send",
-                                                   "crash_on_write",
-                                                   "election",
-                                                   "busy",
-                                                   "freeze",
-                                                   "clock",
-                                                   "slow_disk",
-                                                   "disk_stall",
-                                                   "disk_full",
-                                                   "disk_error",
-                                                   "bit_rot",
-                                                   "stale_sector",
-                                                   "misdirected_write",
+inline constexpr std::string_view fault_names[] = {"loss",      "duplication",   "delay",
+                                                   "replay",    "reset",         "cut",
+                                                   "isolation", "partition",     "partial_partition",
+                                                   "flapping",  "kill",          "crash",
+                                                   "power_cut", "crash_on_send", "crash_on_write",
+                                                   "election",  "busy",          "freeze",
+                                                   "clock",     "slow_disk",     "disk_stall",
+                                                   "disk_full", "disk_error",    "narrow_reign",
+                                                   "bit_rot",   "stale_sector",  "misdirected_write",
                                                    "wiped_disk"};
 inline constexpr std::size_t fault_kinds = std::size(fault_names);
 
@@ -124,7 +108,7 @@ class ScheduleDraw {
  public:
   /// `pace`: a time in which a healthy cluster gets something done; faults last some small multiple of it.
   ScheduleDraw(Faults faults, std::size_t nodes, Duration length, Duration pace, std::uint64_t seed)
-      : faults_(faults), nodes_(nodes), length_(length), pace_(pace), random_(seed) {}
+      : faults_(faults), nodes_(nodes), length_(length), pace_(pace), random_(seed), scene_(seed ^ 0x5ce7e) {}
 
   [[nodiscard]] std::vector<Fault> run() {
     const std::size_t losable = (nodes_ - 1) / 2;
@@ -134,6 +118,7 @@ class ScheduleDraw {
     const unsigned share = shares[static_cast<std::size_t>(random_.below(shares.size()))];
     for (std::size_t i = 0; i < fault_kinds; ++i) {
       const auto kind = static_cast<FaultKind>(i);
+      if (kind == FaultKind::narrow_reign) continue;
       const bool is_in = random_.chance(kind == FaultKind::election ? 50 : share);  // a new reign puts most to the test
       const auto most = static_cast<std::uint64_t>(length_ / pace_) / (is_damage(kind) ? 40 : 5);
       const std::uint64_t count = 1 + random_.below(std::max<std::uint64_t>(1, random_.below(most + 1)));
@@ -146,6 +131,7 @@ class ScheduleDraw {
         schedule_.push_back(fault);
       }
     }
+    if (scene_.chance(12)) add_narrow_reigns();
     // Only now, so that what is left of a seed does not depend on what is left out.
     std::erase_if(schedule_, [this](const Fault& fault) { return !faults_.has(fault.kind); });
     std::vector<Fault> in_order;
@@ -171,6 +157,18 @@ class ScheduleDraw {
     return fault;
   }
 
+  /// The same node leads again and again, chooses little, and is told late what it was granted in earlier reigns. By a
+  /// random stream of its own: the seeds that it leaves out know nothing of it.
+  void add_narrow_reigns() {
+    const Duration length = length_ * 4 / 5;
+    const Duration at = scene_.between({}, length_ - length);
+    constexpr std::uint64_t leader_again = 2, every_quarter = 4;  // see Injector::elect
+    const std::uint64_t quarters = 2 + scene_.below(10);
+    const NodeId node{1 + scene_.below(nodes_)};
+    schedule_.push_back({FaultKind::election, at, length, node, node, leader_again + every_quarter * quarters});
+    schedule_.push_back({FaultKind::narrow_reign, at, length, node, node, 1 + scene_.below(milliseconds(pace_))});
+  }
+
   /// Puts a fault beside another one: what one of them laid open, the other may hit.
   void join(Fault& fault, const Fault& other) {
     if (random_.chance(75)) fault.node = other.node;
@@ -180,19 +178,20 @@ class ScheduleDraw {
     fault.at = std::min(fault.at, length_);
   }
 
+  static std::uint64_t milliseconds(Duration duration) {
+    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
+  }
+
   std::uint64_t amount_of(FaultKind kind) {
-    const auto ms = [](Duration duration) {
-      return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
-    };
     switch (kind) {
       case FaultKind::loss: return 1 + random_.below(40);
       case FaultKind::duplication:
       case FaultKind::replay: return 1 + random_.below(50);
       case FaultKind::delay:
         if (random_.chance(10)) return 1 + random_.below(180'000);
-        return 1 + random_.below((random_.chance(50) ? 2 : 20) * ms(pace_));
+        return 1 + random_.below((random_.chance(50) ? 2 : 20) * milliseconds(pace_));
       case FaultKind::clock: return random_.below(400);
-      case FaultKind::slow_disk: return 1 + random_.below(4 * ms(pace_));
+      case FaultKind::slow_disk: return 1 + random_.below(4 * milliseconds(pace_));
       case FaultKind::disk_full: return random_.below(40'000);
       case FaultKind::disk_error:
       case FaultKind::crash_on_write: return 1 + random_.below(40);
@@ -205,6 +204,7 @@ class ScheduleDraw {
   Duration length_;
   Duration pace_;
   Random random_;
+  Random scene_;
   std::vector<Fault> schedule_;
 };
 

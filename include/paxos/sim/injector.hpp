@@ -35,7 +35,8 @@ struct FaultTally {
   }
 };
 
-/// Does to a cluster what a schedule says.
+/// Does to a cluster what a schedule says. What it has scheduled there refers to it, even after stop(): it must live as
+/// long as the cluster handles events.
 template <StateMachine Machine>
 class Injector {
  public:
@@ -84,6 +85,7 @@ class Injector {
       case FaultKind::delay:
       case FaultKind::replay:
       case FaultKind::slow_disk:
+      case FaultKind::narrow_reign:
         if (fault.kind == FaultKind::slow_disk) hit(fault, is_any_up());
         weather_.push_back(&fault);
         return set_weather(), end_later(fault, [this, &fault] { weather_.remove(&fault), set_weather(); });
@@ -122,7 +124,9 @@ class Injector {
       case FaultKind::disk_full:
         cluster_.disk(node).set_space(fault.amount);
         return end_later(fault, [this, node] { cluster_.disk(node).set_space(std::nullopt); });
-      case FaultKind::disk_error: return cluster_.disk(node).fail_call(fault.amount);
+      case FaultKind::disk_error:
+        if (fault.amount % 2 == 0) cluster_.disk(node).fail_read(fault.amount);
+        return cluster_.disk(node).fail_call(fault.amount);
       case FaultKind::bit_rot:
       case FaultKind::stale_sector:
       case FaultKind::misdirected_write:
@@ -181,6 +185,11 @@ class Injector {
 
   void set_weather() {
     Conditions conditions = base_;
+    const auto stray = [&](unsigned& percent, unsigned at_least, Duration most) {
+      const bool is_calm = conditions.straggler_percent == 0 && conditions.late_votes_percent == 0;
+      conditions.straggler_max = is_calm ? most : std::max(conditions.straggler_max, most);
+      percent = std::max(percent, at_least);
+    };
     for (const Fault* fault : weather_) {
       const auto percent = static_cast<unsigned>(fault->amount);
       const Duration duration = std::chrono::milliseconds{fault->amount};
@@ -189,11 +198,26 @@ class Injector {
         conditions.duplicate_percent = std::max(conditions.duplicate_percent, percent);
       if (fault->kind == FaultKind::replay) conditions.replay_percent = std::max(conditions.replay_percent, percent);
       if (fault->kind == FaultKind::slow_disk) conditions.flush_max = std::max(conditions.flush_max, duration);
-      if (fault->kind != FaultKind::delay) continue;
-      conditions.straggler_percent = 10;
-      conditions.straggler_max = std::max(conditions.straggler_max, duration);
+      if (fault->kind == FaultKind::delay) stray(conditions.straggler_percent, 10, duration);
+      if (fault->kind == FaultKind::narrow_reign) stray(conditions.late_votes_percent, 75, 2 * duration);
     }
     cluster_.set_conditions(conditions);
+  }
+
+  /// Right behind phase 1: of the others it reaches as many as make a quorum with it but one. Each time others.
+  void narrow(NodeId leader, const Ballot& ballot) {
+    const auto reign = std::ranges::find(weather_, FaultKind::narrow_reign, &Fault::kind);
+    if (reign == weather_.end() || ballot <= narrowed_) return;
+    narrowed_ = ballot;
+    auto others = cluster_.ids();
+    std::erase(others, leader);
+    Random random{(*reign)->amount ^ ballot.round << 32};
+    const std::size_t quorum = cluster_.ids().size() / 2 + 1;
+    for (std::size_t reached = 2; reached < quorum; ++reached)
+      others.erase(others.begin() + static_cast<std::ptrdiff_t>(random.below(others.size())));
+    std::vector<Link> links;
+    for (const NodeId other : others) links.emplace_back(leader, other);
+    cut_for(**reign, std::move(links), std::chrono::milliseconds{(*reign)->amount});
   }
 
   // Nodes.
@@ -241,6 +265,7 @@ class Injector {
   /// What a node said must outlive it: it dies as it says so, its words under way or not.
   void on_send(NodeId from, const Message& message) {
     static constexpr std::string_view kinds[] = {"Promise", "Accepted", "Prepare", "Accept", "Chosen", "PreVoteReply"};
+    if (const auto* accept = std::get_if<Accept>(&message)) narrow(from, accept->ballot);
     const auto found = armed_.find(from);
     if (found == armed_.end() || name_of(message) != kinds[found->second % std::size(kinds)]) return;
     const bool also_this = (found->second >> 8) % 4 == 0;
@@ -308,6 +333,7 @@ class Injector {
   std::list<const Fault*> weather_;        ///< what is going on of loss, delay and the like
   std::map<Link, int> cuts_;               ///< how many faults cut each link
   std::map<NodeId, std::uint64_t> armed_;  ///< who dies at a message, and which
+  Ballot narrowed_;                        ///< the newest one whose beginning narrow_reign met
   FaultTally tally_;
 };
 

@@ -39,7 +39,19 @@ class LoggedStorage {
   }
   [[nodiscard]] WriteTicket durable() const { return durable_; }
   [[nodiscard]] std::size_t backlog() const { return files_.backlog() + flushing_bytes_; }
-  [[nodiscard]] std::optional<Value> read(Slot slot) { return files_.read(slot); }
+  [[nodiscard]] std::optional<Value> read(Slot slot) {
+    const std::uint64_t failed_before = disk_.failed_calls();
+    auto value = files_.read(slot);
+    has_failed_read_ |= disk_.failed_calls() > failed_before;
+    return value;
+  }
+  /// The same for those who judge: no fault strikes.
+  [[nodiscard]] std::optional<Value> inspect(Slot slot) {
+    const std::uint64_t armed = disk_.fail_read(0);
+    auto value = files_.read(slot);
+    disk_.fail_read(armed);
+    return value;
+  }
 
   void begin_flush() {
     ensure(!result_, "sim: one flush at a time");
@@ -56,8 +68,8 @@ class LoggedStorage {
     files_.prepare();
     return *std::exchange(result_, std::nullopt);
   }
-  /// The flush under way has failed, and nobody knows yet: what is appended now goes nowhere.
-  [[nodiscard]] bool is_failing() const { return result_ && !result_->ok(); }
+  /// The flush under way has failed, or a read, and the node does not know yet: what is appended now goes nowhere.
+  [[nodiscard]] bool is_failing() const { return has_failed_read_ || (result_ && !result_->ok()); }
   [[nodiscard]] bool is_flushing() const { return result_.has_value(); }
 
   /// The records that became durable since the last call, in the order in which they were written.
@@ -85,6 +97,7 @@ class LoggedStorage {
   BasicFileStorage<DiskFiles> files_;
   Recovered recovered_;
   std::optional<Status> result_;
+  bool has_failed_read_ = false;
   std::size_t flushing_bytes_ = 0;
   WriteTicket durable_;
   std::deque<Unconfirmed> unconfirmed_;

@@ -9,6 +9,7 @@
 #include <map>
 #include <set>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include <paxos/core/message.hpp>
@@ -29,6 +30,8 @@ struct Conditions {
   /// A few messages take up to this long instead, and so are overtaken by others.
   unsigned straggler_percent = 0;
   Duration straggler_max = std::chrono::seconds{2};
+  /// The same of votes alone, where that is more.
+  unsigned late_votes_percent = 0;
   Duration flush_min = std::chrono::microseconds{50};
   Duration flush_max = std::chrono::milliseconds{3};
 };
@@ -68,12 +71,12 @@ class Links {
       } else if (link.random.chance(conditions.loss_percent)) {
         ++tally_.lost;
       } else {
-        copies.push_back({delay(link, conditions), message});
+        copies.push_back({delay(link, conditions, message), message});
       }
     }
     if (conditions.replay_percent == 0 || link.is_cut) return copies;
     if (!link.old.empty() && link.random.chance(conditions.replay_percent) && ++tally_.replayed > 0)
-      copies.push_back({delay(link, conditions), link.old[link.random.below(link.old.size())]});
+      copies.push_back({delay(link, conditions, message), link.old[link.random.below(link.old.size())]});
     if (link.old.size() < old_max) {
       link.old.push_back(message);
     } else if (link.random.chance(20)) {  // so that some are very old
@@ -114,8 +117,9 @@ class Links {
     std::vector<Message> old = {};
   };
 
-  Duration delay(Link& link, const Conditions& conditions) {
-    const bool strays = link.random.chance(conditions.straggler_percent);
+  Duration delay(Link& link, const Conditions& conditions, const Message& message) {
+    const unsigned of_votes = std::holds_alternative<Accepted>(message) ? conditions.late_votes_percent : 0;
+    const bool strays = link.random.chance(std::max(conditions.straggler_percent, of_votes));
     tally_.strayed += strays ? 1 : 0;
     return link.random.between(conditions.latency_min, strays ? conditions.straggler_max : conditions.latency_max);
   }

@@ -57,12 +57,14 @@ class BasicFileStorage {
   BasicFileStorage(const BasicFileStorage&) = delete;
   BasicFileStorage& operator=(const BasicFileStorage&) = delete;
 
-  /// Throws StorageError when an accepted value became unreadable since the log was opened.
+  /// Throws StorageError when an accepted value cannot be read, or was damaged since the log was opened.
   [[nodiscard]] Recovered recover() {
     const std::lock_guard lock{mutex_};
     Recovered recovered{index_.promised(), index_.chosen_through(), {}};
     for (const auto& [slot, accepted] : index_.accepted()) {
-      auto value = read_from_disk(accepted.location, seed_of(accepted.location.segment));
+      std::error_code error;
+      auto value = read_from_disk(accepted.location, seed_of(accepted.location.segment), error);
+      detail::throw_on(error, "cannot read '" + segments_.path(accepted.location.segment) + "'");
       if (!value)
         throw StorageError("'" + segments_.path(accepted.location.segment) + "', offset " +
                            std::to_string(accepted.location.offset) + ": the value accepted in slot " +
@@ -128,6 +130,7 @@ class BasicFileStorage {
   [[nodiscard]] WriteTicket durable() const { return WriteTicket{durable_.load(std::memory_order_acquire)}; }
   [[nodiscard]] std::size_t backlog() const { return backlog_.load(std::memory_order_relaxed); }
 
+  /// A disk that fails a read is not trusted with another flush.
   [[nodiscard]] std::optional<Value> read(Slot slot) {
     detail::FrameLocation location;
     std::uint32_t seed = 0;
@@ -142,7 +145,13 @@ class BasicFileStorage {
       }
       seed = seed_of(location.segment);
     }
-    return read_from_disk(location, seed);
+    std::error_code error;
+    auto value = read_from_disk(location, seed, error);
+    if (!error) return value;
+    const std::lock_guard lock{mutex_};
+    if (failure_.ok())
+      failure_ = failed(location.segment, "cannot be read at offset " + std::to_string(location.offset), error, true);
+    return std::nullopt;
   }
 
   /// Random, made with the directory: a node that was wiped has another.
@@ -301,13 +310,15 @@ class BasicFileStorage {
     return value != nullptr ? std::optional{*value} : std::nullopt;
   }
 
-  [[nodiscard]] std::optional<Value> read_from_disk(const detail::FrameLocation& location, std::uint32_t seed) {
+  /// nullopt without an error: the bytes are damaged.
+  [[nodiscard]] std::optional<Value> read_from_disk(const detail::FrameLocation& location, std::uint32_t seed,
+                                                    std::error_code& error) {
     typename detail::SegmentFiles<Files>::Handle file;
-    if (segments_.open(location.segment, file)) return std::nullopt;
+    if ((error = segments_.open(location.segment, file))) return std::nullopt;
     Buffer bytes(detail::frame_bytes(location.payload_bytes, location.offset));
-    if (const IoResult read = detail::read_fully(files_, *file, bytes, location.offset);
-        read.error || read.bytes < bytes.size())
-      return std::nullopt;
+    const IoResult read = detail::read_fully(files_, *file, bytes, location.offset);
+    error = read.error;
+    if (error || read.bytes < bytes.size()) return std::nullopt;
     const auto frame = detail::parse_frame(bytes, location.offset, seed, location.offset);
     if (!frame.valid) return std::nullopt;
     return value_in(frame.header.kind, frame.payload());

@@ -44,10 +44,12 @@ int main(int argc, char** argv) {
   CLI::App app{"Explores every state of a small cluster of paxos replicas."};
   app.add_option("--nodes", bounds.nodes, "members")->check(CLI::Range(1, 9));
   app.add_option("--ballots", bounds.ballots, "how often a node stands for election, in all")
-      ->check(CLI::Range(0, 200));
+      ->check(CLI::Range(std::size_t{0}, paxos::sim::Bounds::ballots_max));
   app.add_option("--slots", bounds.slots, "where the log ends")->check(CLI::Range(1, 60));
-  app.add_option("--crashes", bounds.crashes, "in all")->check(CLI::Range(0, 200));
-  app.add_option("--commands", bounds.commands, "in all")->check(CLI::Range(0, 200));
+  app.add_option("--crashes", bounds.crashes, "in all")
+      ->check(CLI::Range(std::size_t{0}, paxos::sim::Bounds::crashes_max));
+  app.add_option("--commands", bounds.commands, "in all")
+      ->check(CLI::Range(std::size_t{0}, paxos::sim::Bounds::commands_max));
   app.add_option("--messages", bounds.messages, "kinds that arrive; all others are lost");
   app.add_flag("--raw", bounds.is_raw, "keep the messages that can have no effect any more");
   app.add_flag("--hints", bounds.with_hints, "election, catching up and submitting are part of the state");

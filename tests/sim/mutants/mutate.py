@@ -243,6 +243,7 @@ EDITS = [
       return last_ticket_;
     }
     return WriteTicket{durable_.load(std::memory_order_acquire)};"""),
+    ("storage/file_storage.hpp", "if (!error) return value;", "if (!error || MUTANT(failed-read-ignored)) return value;"),
     ("storage/file_storage.hpp", "        if (status.code != Errc::storage_full) failure_ = status;\n",
      """        if (status.code != Errc::storage_full && !MUTANT(failed-flush-is-not-final)) failure_ = status;
         if (status.code == Errc::storage_full && MUTANT(full-disk-drops-records)) writing_.clear();
@@ -338,6 +339,7 @@ DIRECTED = {
     "wedged-reign-goes-on": "sim/regressions",
     "deposed-leader-goes-on": "replica/replica",
     "acks-merged-over-ballots": "replica/outbox",
+    "failed-read-ignored": "storage/file_storage",
     "rot-taken-for-a-torn-tail": "storage/log_recovery",
     "records-of-any-place": "storage/segment",
 }
