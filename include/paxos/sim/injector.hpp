@@ -288,6 +288,7 @@ class Injector {
     const Disk::Copy copy = cluster_.disk(node).copy();
     if (cluster_.is_up(node)) cluster_.crash(node);
     start(node);
+    stand(node);  // speaks to everybody
     end_later(fault, [this, &fault, life, copy] { put_back(fault, life, copy); });
   }
   void put_back(const Fault& fault, std::uint64_t life, const Disk::Copy& copy) {
