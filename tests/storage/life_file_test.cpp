@@ -48,6 +48,26 @@ TEST_CASE("each opening of a directory is a life that descends from those before
     REQUIRE(life_in(dir / "data").number == number);
 }
 
+// The bytes were computed by another program, from the description in life_file.hpp and sealed_file.hpp.
+TEST_CASE("the format of the file of lives, byte for byte", "[life_file][golden]") {
+  TempDir dir;
+  {
+    const TestStorage store{config_in(dir / "data"), small_segments};
+  }
+  {
+    TestStorage store{config_in(dir / "data"), small_segments};
+    store.mark_outdated(NodeId{3});
+  }
+  CHECK(hex(image_of(dir / "data").at("life")) ==
+        "5041584f534c4631"                          // PAXOSLF1
+        "0100000000000000"                          // incarnation
+        "0200000000000000"                          // number
+        "0200000001000000000000000200000000000000"  // nonces
+        "0300000000000000"                          // found outdated by node 3
+        "72970c73"                                  // checksum
+  );
+}
+
 TEST_CASE("a copy of a directory and the directory itself descend from each other no more", "[life_file]") {
   TempDir dir;
   const StoreLife common = life_in(dir / "data");

@@ -87,6 +87,23 @@ TEST_CASE("a peer that cannot be remembered is not admitted", "[peer_book]") {
   }
 }
 
+// The bytes were computed by another program, from the description in peer_book.hpp and sealed_file.hpp.
+TEST_CASE("the format of the book, byte for byte", "[peer_book][golden]") {
+  TempDir dir;
+  {
+    TestStorage store{config_in(dir / "data"), small_segments};
+    REQUIRE(admits(store, n3, of_n3));
+    REQUIRE(admits(store, n2, second));
+  }
+  CHECK(hex(image_of(dir / "data").at("peers")) ==
+        "5041584f53505231"                                                  // PAXOSPR1
+        "02000000"                                                          // count
+        "0200000000000000160000000000000002000000000000006600000000000000"  // node 2: incarnation, number, nonce
+        "0300000000000000210000000000000001000000000000009101000000000000"  // node 3
+        "71c59217"                                                          // checksum
+  );
+}
+
 TEST_CASE("a damaged book of peers is refused by name, whatever byte it is", "[peer_book]") {
   TempDir dir;
   {

@@ -19,9 +19,8 @@ namespace detail {
 /// What to do about a log that lost what it had acknowledged.
 inline constexpr const char* damage_cure =
     "This node may have promised or accepted things that it can no longer remember, so it must not vote. Remove this "
-    "node from the cluster and add a new member with a new id. Do not restore the directory from an older copy, and do "
-    "not delete the log to start it again under the same id: it would forget its promises, and chosen values could be "
-    "lost.";
+    "node from the cluster and add a new member with a new id. Do not delete the log to start it again under the same "
+    "id, and do not restore an older copy of it: it would forget its promises, and chosen values could be lost.";
 
 /// What to do about a data directory of which a newer life was met.
 inline constexpr const char* outdated_cure =
