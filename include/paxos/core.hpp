@@ -11,13 +11,16 @@
 #include <paxos/core/crc32c.hpp>
 #include <paxos/core/ensure.hpp>
 #include <paxos/core/error.hpp>
+#include <paxos/core/lives_met.hpp>
 #include <paxos/core/membership.hpp>
 #include <paxos/core/message.hpp>
 #include <paxos/core/node_id.hpp>
 #include <paxos/core/random.hpp>
 #include <paxos/core/record.hpp>
+#include <paxos/core/refusal.hpp>
 #include <paxos/core/slot.hpp>
 #include <paxos/core/slot_window.hpp>
+#include <paxos/core/store_life.hpp>
 #include <paxos/core/time.hpp>
 #include <paxos/core/write_ticket.hpp>
 #include <paxos/policy/observer.hpp>

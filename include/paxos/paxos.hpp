@@ -15,9 +15,11 @@
 #include <paxos/storage/file_storage.hpp>
 #include <paxos/storage/file_system.hpp>
 #include <paxos/storage/group_commit.hpp>
+#include <paxos/storage/life_file.hpp>
 #include <paxos/storage/log_index.hpp>
 #include <paxos/storage/log_recovery.hpp>
 #include <paxos/storage/peer_book.hpp>
+#include <paxos/storage/sealed_file.hpp>
 #include <paxos/storage/segment.hpp>
 #include <paxos/storage/segment_files.hpp>
 #include <paxos/storage/storage_error.hpp>

@@ -34,9 +34,12 @@ std::size_t open_and_compare(const Story& story, sim::Disk& disk, const Bounds& 
     place = story.find(recovered, bounds.confirmed, bounds.appended);
     for (Slot slot{1}; place && slot <= recovered.chosen_through; slot = slot.next())
       if (store.read(slot) != story.value(slot)) FAIL("slot " << slot.value() << " holds a wrong value");
-    if (bounds.incarnation && store.incarnation() != *bounds.incarnation) FAIL("the log was made anew");
+    if (bounds.life && !(store.life().number > bounds.life->number && store.life().descends_from(*bounds.life)))
+      FAIL("a life that had begun was forgotten, or the log was made anew");
     for (std::uint64_t number = 1; number <= bounds.peers_met; ++number)
-      if (store.admits_peer(peer(number), 1)) FAIL("a peer was forgotten, and another one admitted in its place");
+      for (const StoreLife& life : {older_life_of(peer(number)), StoreLife{1, 9, {1}}})
+        if (store.refusal_of_peer(peer(number), life).is_welcome())
+          FAIL("a peer's life was forgotten, and another let in");
   } catch (const StorageError& error) {
     refusal = error.what();
   }
@@ -69,8 +72,8 @@ Counts cut_the_power(const Story& story, const std::vector<Moment>& moments, std
     const Bounds& bounds = moment.bounds;
     LegalDisks legal{moment.disk, combinations_max, counts.moments++};
     const auto here = legal.visit([&](const Files& files) {
-      const std::uint64_t what_for =
-          bounds.confirmed * 10'000 + bounds.appended * 20 + bounds.peers_met * 2 + (bounds.incarnation ? 1 : 0);
+      const std::uint64_t what_for = bounds.confirmed * 100'000 + bounds.appended * 200 + bounds.peers_met * 20 +
+                                     (bounds.life ? bounds.life->number : 0);
       if (!seen.insert(digest_of(files) ^ what_for * 0x9e3779b97f4a7c15ULL).second) return;
       ++counts.opened;
       sim::Disk disk = disk_of(files);

@@ -109,7 +109,7 @@ struct Bounds {
   std::size_t confirmed = 0;  ///< records that were confirmed
   std::size_t appended = 0;   ///< and those that were begun to be written at most
   std::uint64_t peers_met = 0;
-  std::optional<std::uint64_t> incarnation = {};  ///< of a directory that was opened once
+  std::optional<MetLife> life = {};  ///< the last one that began: of a directory that was opened once
 };
 
 /// A disk as it was at some time.
@@ -119,7 +119,9 @@ struct Moment {
 };
 
 inline NodeId peer(std::uint64_t number) { return NodeId{number + 1}; }
-inline std::uint64_t incarnation_of(NodeId met) { return met.value() * 1'000'003; }
+/// In which a peer is met, and that of an older copy of the same directory.
+inline StoreLife life_of(NodeId met) { return {met.value() * 1'000'003, 5, {met.value()}}; }
+inline StoreLife older_life_of(NodeId met) { return {met.value() * 1'000'003, 5, {met.value() + 1}}; }
 
 /// Lets a storage live through a story, and remembers the disk after each of its operations.
 class Life {
@@ -141,7 +143,7 @@ class Life {
       error_ = error.what();
       return false;
     }
-    bounds_.incarnation = store_->incarnation();
+    bounds_.life = store_->life().newest();
     disk_.settle();
     remember(disk_);
     return true;
@@ -175,7 +177,7 @@ class Life {
   bool meet() {
     const NodeId met = peer(bounds_.peers_met + 1);
     try {
-      ensure(store_->admits_peer(met, incarnation_of(met)), "a peer is unknown, and yet another one");
+      ensure(store_->refusal_of_peer(met, life_of(met)).is_welcome(), "a peer is unknown, and yet another one");
     } catch (const StorageError& error) {
       error_ = error.what();
       return false;

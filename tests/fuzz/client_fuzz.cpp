@@ -131,7 +131,7 @@ class Rig {
     switch (input_.byte() % 10) {
       case 0: push(); break;
       case 1:
-      case 2: append_hello_reply_frame(out, fingerprint, HelloReply{true, {}, NodeId{1}, 1}); break;
+      case 2: append_hello_reply_frame(out, fingerprint, HelloReply{true, {}, NodeId{1}, {1, 1, {1}}}); break;
       case 3:
         append_frame(out, FrameKind::hello_reply, input_.byte(), [&](Buffer& payload) {
           const auto bytes = input_.take(input_.byte());

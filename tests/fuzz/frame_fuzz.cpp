@@ -102,7 +102,7 @@ void understand(const Frame& frame) {
     (void)decode_message(frame.payload, message);
   } else if (frame.kind == FrameKind::hello) {
     const Config config{.id = NodeId{1}, .members = {{1, "a:1"}, {2, "b:2"}}, .data_dir = "d"};
-    Greeter greeter{config, 7};
+    Greeter greeter{config, {7, 1, {1}}};
     Hello hello;
     if (!decode(frame.payload, hello)) return;
     const HelloReply reply = greeter.reply(greeter.refusal_of(hello));

@@ -105,12 +105,12 @@ struct Witness : NullObserver {
   void on_stopped(const Status& status) { story->add("stopped: " + status.text); }
 };
 
-/// A MemoryStorage for a Node: with an incarnation, and a lock, because a node flushes on a thread of its own.
+/// A MemoryStorage for a Node: with a life, and a lock, because a node flushes on a thread of its own.
 class NodeMemory {
  public:
   explicit NodeMemory(const Config&) {}
 
-  [[nodiscard]] std::uint64_t incarnation() const { return 1; }
+  [[nodiscard]] StoreLife life() const { return {1, 1, {1}}; }
   Recovered recover() {
     const std::lock_guard lock{mutex_};
     return memory_.recover();

@@ -16,9 +16,9 @@ namespace {
 /// A transport with a defect: one of its own handlers throws.
 class DefectiveNet : public LoopbackTransport {
  public:
-  DefectiveNet(asio::any_io_executor serial, const Config& config, std::uint64_t incarnation, TransportEvents events,
+  DefectiveNet(asio::any_io_executor serial, const Config& config, StoreLife life, TransportEvents events,
                Options network)
-      : LoopbackTransport(serial, config, incarnation, std::move(events), std::move(network)),
+      : LoopbackTransport(serial, config, std::move(life), std::move(events), std::move(network)),
         serial_(std::move(serial)) {}
 
   void start() {

@@ -21,7 +21,9 @@ using Catch::Matchers::MessageMatches;
 
 TEST_CASE("a directory keeps its incarnation, and a new one has another", "[data_directory]") {
   TempDir dir;
-  const auto incarnation = [&](const std::string& name) { return FileStorage{config_in(dir / name)}.incarnation(); };
+  const auto incarnation = [&](const std::string& name) {
+    return FileStorage{config_in(dir / name)}.life().incarnation;
+  };
   const std::uint64_t first = incarnation("a");
   CHECK(incarnation("a") == first);
   CHECK(incarnation("b") != first);

@@ -60,6 +60,16 @@ inline void put_back(const Image& image, const std::string& directory) {
   for (const auto& [name, bytes] : image) std::ofstream{directory + "/" + name, std::ios::binary} << bytes;
 }
 
+inline std::string hex(std::string_view bytes) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string text;
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    text += {digits[byte >> 4], digits[byte & 15]};
+  }
+  return text;
+}
+
 enum class Call { write, sync, sync_data, sync_directory, read };
 
 /// The machine's files, but: random numbers count up, syncs cost nothing, and calls fail as the test says.

@@ -1,4 +1,5 @@
 // Copyright (c) the paxos authors. MIT licence.
+#include <stdexcept>
 #include <string>
 
 #include <catch2/catch_test_macros.hpp>
@@ -21,45 +22,63 @@ Config config_of(std::uint64_t node) {
                 .data_dir = "unused"};
 }
 
+const StoreLife second_life{22, 2, {102, 101}};
+const StoreLife copy_of_first{22, 2, {202, 101}};
+
 /// Node 1 judges what node 2 says.
 struct Rig {
-  Greeter greeter{config_of(1), 11};
-  Hello good = Greeter{config_of(2), 22}.hello_to(NodeId{1});
+  Greeter greeter{config_of(1), {11, 1, {1}}};
+  Hello good = Greeter{config_of(2), second_life}.hello_to(NodeId{1});
+
+  [[nodiscard]] Refusal refusal_of_life(const StoreLife& life) {
+    Hello hello = good;
+    hello.life = life;
+    return greeter.refusal_of(hello);
+  }
 };
 
 }  // namespace
 
 TEST_CASE("the bytes of the handshake are fixed", "[hello][golden]") {
   Buffer hello;
-  append_hello_frame(hello, {1, "paxos", 0x0102030405060708, NodeId{1}, NodeId{2}, 0x77, Role::peer});
+  append_hello_frame(hello,
+                     {1, "paxos", 0x0102030405060708, NodeId{1}, NodeId{2}, {0x77, 3, {0x66, 0x55}}, Role::peer});
   CHECK(hex(hello) ==
-        "50415853010001002c0000000000000008070605040302019efb8dbc"  // header
+        "504158530100010048000000000000000807060504030201a118f891"  // header
         "0100"                                                      // version
         "050000007061786f73"                                        // cluster
         "0807060504030201"                                          // fingerprint
         "0100000000000000"                                          // from
         "0200000000000000"                                          // to
-        "7700000000000000"                                          // incarnation
+        "7700000000000000"                                          // life: incarnation
+        "0300000000000000"                                          // number
+        "0200000066000000000000005500000000000000"                  // nonces
         "01"                                                        // role: peer
   );
   Buffer reply;
-  append_hello_reply_frame(reply, 0x0102030405060708, {false, "no", NodeId{2}, 0x88});
+  append_hello_reply_frame(reply, 0x0102030405060708,
+                           {false, "no", NodeId{2}, {0x88, 1, {0x99}}, RefusalCode::outdated});
   CHECK(hex(reply) ==
-        "5041585301000200170000000000000008070605040302015877e3bf"  // header
-        "00020000006e6f02000000000000008800000000000000");
+        "50415853010002002c000000000000000807060504030201c9e9286a"  // header
+        "00"                                                        // accepted
+        "020000006e6f"                                              // reason
+        "0200000000000000"                                          // node
+        "88000000000000000100000000000000010000009900000000000000"  // life
+        "02"                                                        // code: outdated
+  );
 }
 
 TEST_CASE("a member that knows us is welcome, again and again", "[hello]") {
   Rig rig;
-  CHECK(rig.greeter.refusal_of(rig.good).empty());
-  CHECK(rig.greeter.refusal_of(rig.good).empty());
+  CHECK(rig.greeter.refusal_of(rig.good).is_welcome());
+  CHECK(rig.greeter.refusal_of(rig.good).is_welcome());
 }
 
 TEST_CASE("a hello with one thing wrong is refused, and the reason names it", "[hello]") {
   Rig rig;
   Hello wrong = rig.good;
   const auto check = [&](const std::string& reason) {
-    CHECK_THAT(rig.greeter.refusal_of(wrong), ContainsSubstring(reason));
+    CHECK_THAT(rig.greeter.refusal_of(wrong).text, ContainsSubstring(reason));
     wrong = rig.good;
   };
   wrong.version = 2;
@@ -84,28 +103,63 @@ TEST_CASE("a hello with one thing wrong is refused, and the reason names it", "[
 
 TEST_CASE("a node that comes back with another data directory is refused", "[hello]") {
   Rig rig;
-  REQUIRE(rig.greeter.refusal_of(rig.good).empty());
-  Hello wiped = rig.good;
-  wiped.incarnation = 23;
-  CHECK_THAT(rig.greeter.refusal_of(wiped), ContainsSubstring("another data directory claims to be node 2"));
-  CHECK(rig.greeter.refusal_of(rig.good).empty());
-  CHECK_THAT(rig.greeter.refusal_of(NodeId{2}, HelloReply{true, {}, NodeId{2}, 23}),
+  REQUIRE(rig.greeter.refusal_of(rig.good).is_welcome());
+  const StoreLife wiped{23, 1, {301}};
+  CHECK_THAT(rig.refusal_of_life(wiped).text, ContainsSubstring("another data directory claims to be node 2"));
+  CHECK(rig.refusal_of_life(wiped).code == RefusalCode::other);
+  CHECK(rig.greeter.refusal_of(rig.good).is_welcome());
+  CHECK_THAT(rig.greeter.refusal_of(NodeId{2}, HelloReply{true, {}, NodeId{2}, wiped}).text,
              ContainsSubstring("another data directory claims to be node 2"));
-  CHECK(rig.greeter.refusal_of(NodeId{2}, HelloReply{true, {}, NodeId{2}, 22}).empty());
+  CHECK(rig.greeter.refusal_of(NodeId{2}, HelloReply{true, {}, NodeId{2}, second_life}).is_welcome());
+}
+
+TEST_CASE("a node that comes back in a later life is welcome; one with an older copy of its disk is told so",
+          "[hello]") {
+  Rig rig;
+  REQUIRE(rig.refusal_of_life(second_life).is_welcome());
+  CHECK(rig.refusal_of_life(copy_of_first).code == RefusalCode::outdated);
+  CHECK(rig.refusal_of_life(copy_of_first.next(203).next(204)).code == RefusalCode::outdated);
+  CHECK(rig.greeter.refusal_of(NodeId{2}, HelloReply{true, {}, NodeId{2}, copy_of_first}).code ==
+        RefusalCode::outdated);
+  CHECK(rig.refusal_of_life(second_life).is_welcome());
+  CHECK(rig.refusal_of_life(second_life.next(103)).is_welcome());
+  CHECK(rig.refusal_of_life(second_life).code == RefusalCode::outdated);
+  const HelloReply reply = rig.greeter.reply(rig.refusal_of_life(copy_of_first));
+  CHECK_FALSE(reply.accepted);
+  CHECK(reply.code == RefusalCode::outdated);
+  CHECK_THAT(reply.reason, ContainsSubstring("an older copy"));
+}
+
+TEST_CASE("who judges peers durably is asked at each greeting, and what it throws refuses", "[hello]") {
+  int asked = 0;
+  Greeter greeter{config_of(1), {}, [&](NodeId peer, const StoreLife& life) {
+                    CHECK(peer == NodeId{2});
+                    CHECK(life == second_life);
+                    if (++asked == 2) throw std::runtime_error("disk on fire");
+                    return Refusal{};
+                  }};
+  const Hello good = Rig{}.good;
+  CHECK(greeter.refusal_of(good).is_welcome());
+  CHECK_THAT(greeter.refusal_of(good).text, ContainsSubstring("cannot remember node 2's data directory: disk on fire"));
+  CHECK(greeter.refusal_of(good).is_welcome());
+  Hello stranger = good;
+  stranger.cluster = "other";
+  CHECK_FALSE(greeter.refusal_of(stranger).is_welcome());
+  CHECK(asked == 3);
 }
 
 TEST_CASE("a refused hello leaves no memory of its data directory", "[hello]") {
   Rig rig;
   Hello stranger = rig.good;
   stranger.cluster = "other";
-  stranger.incarnation = 99;
-  CHECK(!rig.greeter.refusal_of(stranger).empty());
-  CHECK(rig.greeter.refusal_of(rig.good).empty());
+  stranger.life.incarnation = 99;
+  CHECK(!rig.greeter.refusal_of(stranger).is_welcome());
+  CHECK(rig.greeter.refusal_of(rig.good).is_welcome());
 }
 
 TEST_CASE("an answer from somebody else than the dialled node is refused", "[hello]") {
   Rig rig;
-  CHECK_THAT(rig.greeter.refusal_of(NodeId{2}, HelloReply{true, {}, NodeId{3}, 33}),
+  CHECK_THAT(rig.greeter.refusal_of(NodeId{2}, HelloReply{true, {}, NodeId{3}, {33, 1, {1}}}).text,
              ContainsSubstring("node 3 answers where node 2 should"));
 }
 
@@ -114,28 +168,30 @@ TEST_CASE("a client needs to know the cluster's name and nothing else", "[hello]
   Hello client;
   client.cluster = "paxos";
   client.role = Role::client;
-  CHECK(rig.greeter.refusal_of(client).empty());
+  CHECK(rig.greeter.refusal_of(client).is_welcome());
   client.to = NodeId{1};
-  CHECK(rig.greeter.refusal_of(client).empty());
+  CHECK(rig.greeter.refusal_of(client).is_welcome());
   client.to = NodeId{2};
-  CHECK_THAT(rig.greeter.refusal_of(client), ContainsSubstring("it wants node 2"));
+  CHECK_THAT(rig.greeter.refusal_of(client).text, ContainsSubstring("it wants node 2"));
   client.to = NodeId{};
   client.cluster = "other";
-  CHECK_THAT(rig.greeter.refusal_of(client), ContainsSubstring("cluster \"other\""));
+  CHECK_THAT(rig.greeter.refusal_of(client).text, ContainsSubstring("cluster \"other\""));
 }
 
 TEST_CASE("what a stranger calls its cluster cannot break a line of a log", "[hello]") {
   Rig rig;
   Hello hostile = rig.good;
   hostile.cluster = "a\nb\x1b[2J" + std::string(1000, 'x');
-  const std::string refusal = rig.greeter.refusal_of(hostile);
+  const std::string refusal = rig.greeter.refusal_of(hostile).text;
   CHECK_THAT(refusal, ContainsSubstring("a?b?[2J"));
   CHECK(refusal.size() < 500);
 }
 
 TEST_CASE("a long refusal is cut so that the other side can read it", "[hello]") {
+  StoreLife many_lives{0x88, 0, {}};
+  for (std::uint64_t nonce = 0; nonce < 100; ++nonce) many_lives = many_lives.next(nonce);
   Buffer frame;
-  append_hello_reply_frame(frame, 1, {false, std::string(5000, 'x'), NodeId{2}, 0x88});
+  append_hello_reply_frame(frame, 1, {false, std::string(5000, 'x'), NodeId{2}, many_lives, RefusalCode::other});
   CHECK(frame.size() <= frame_header_bytes + hello_bytes_max);
   HelloReply reply;
   REQUIRE(decode(std::span{frame}.subspan(frame_header_bytes), reply));

@@ -29,7 +29,7 @@ struct Rig {
   void make(std::size_t node) {
     config.id = NodeId{node};
     nodes[node - 1] =
-        std::make_unique<LoopbackTransport>(io.get_executor(), config, 1, heard[node - 1].events(), network);
+        std::make_unique<LoopbackTransport>(io.get_executor(), config, StoreLife{}, heard[node - 1].events(), network);
   }
   void start() {
     nodes[0]->start();
@@ -116,7 +116,7 @@ TEST_CASE("loopback: a second node of the same id is an error, one of another cl
   CHECK(rig.heard[0].up.empty());
   rig.config.cluster = "paxos";
   rig.config.id = n1;
-  LoopbackTransport twin{rig.io.get_executor(), rig.config, 1, {}, rig.network};
+  LoopbackTransport twin{rig.io.get_executor(), rig.config, StoreLife{}, {}, rig.network};
   CHECK_THROWS_AS(twin.start(), InvariantViolation);
 }
 
@@ -140,7 +140,8 @@ TEST_CASE("loopback: nodes on threads of their own exchange messages in order", 
         contexts[i].stop();
       }
     };
-    nodes[i] = std::make_unique<LoopbackTransport>(contexts[i].get_executor(), config, 1, std::move(events), network);
+    nodes[i] = std::make_unique<LoopbackTransport>(contexts[i].get_executor(), config, StoreLife{}, std::move(events),
+                                                   network);
   }
   nodes[0]->start();
   nodes[1]->start();

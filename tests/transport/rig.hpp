@@ -60,6 +60,7 @@ struct Heard {
   std::vector<std::pair<NodeId, std::string>> down;
   std::vector<std::pair<NodeId, std::string>> dropped;
   std::vector<std::string> refused;
+  std::vector<std::pair<NodeId, std::string>> outdated;
 
   [[nodiscard]] TransportEvents events() {
     return {
@@ -69,13 +70,17 @@ struct Heard {
         .on_peer_up = [this](NodeId peer) { up.push_back(peer); },
         .on_peer_down = [this](NodeId peer, std::string_view why) { down.emplace_back(peer, why); },
         .on_dropped = [this](NodeId peer, std::string_view why) { dropped.emplace_back(peer, why); },
-        .on_refused = [this](std::string_view why) { refused.emplace_back(why); }};
+        .on_refused = [this](std::string_view why) { refused.emplace_back(why); },
+        .on_outdated = [this](NodeId peer, std::string_view why) { outdated.emplace_back(peer, why); }};
   }
   /// A refusal that says `text`.
   [[nodiscard]] bool has_refusal(std::string_view text) const {
     return std::ranges::any_of(refused, [&](const std::string& one) { return one.find(text) != std::string::npos; });
   }
 };
+
+/// The first life of a node's directory.
+inline StoreLife first_life_of(std::uint64_t node) { return {100 + node, 1, {1000 + node}}; }
 
 /// Several transports on one context, each with a reserved port.
 class Cluster {
@@ -101,13 +106,12 @@ class Cluster {
     mine.id = NodeId{node};
     return mine;
   }
-  TcpTransport& start(std::size_t node, std::uint64_t incarnation) { return start(config_of(node), incarnation); }
-  TcpTransport& start(std::size_t node) { return start(node, 100 + node); }
-  TcpTransport& start(const Config& own, std::uint64_t incarnation) {
+  TcpTransport& start(std::size_t node, const StoreLife& life) { return start(config_of(node), life); }
+  TcpTransport& start(std::size_t node) { return start(node, first_life_of(node)); }
+  TcpTransport& start(const Config& own, const StoreLife& life) {
     auto& place = transports[own.id.value() - 1];
     place.reset();  // the port must be free
-    place =
-        std::make_unique<TcpTransport>(io.get_executor(), own, incarnation, heard_by(own.id.value()).events(), options);
+    place = std::make_unique<TcpTransport>(io.get_executor(), own, life, heard_by(own.id.value()).events(), options);
     place->start();
     return *place;
   }
@@ -216,8 +220,8 @@ inline bool gets_through(Cluster& cluster, std::size_t from, std::size_t to) {
 
 /// Stands in for node 2: accepts node 1's connection and greets it, then does as the test says.
 struct FakePeer {
-  explicit FakePeer(Cluster& cluster, std::uint64_t incarnation = 102)
-      : io(cluster.io), greeter(cluster.config_of(2), incarnation), acceptor(io), peer(io) {
+  explicit FakePeer(Cluster& cluster, const StoreLife& life = first_life_of(2))
+      : io(cluster.io), greeter(cluster.config_of(2), life), acceptor(io), peer(io) {
     const asio::ip::tcp::endpoint place{asio::ip::address_v4::loopback(), cluster.port(2)};
     acceptor.open(place.protocol());
     acceptor.set_option(asio::socket_base::reuse_address{true});
@@ -227,13 +231,15 @@ struct FakePeer {
     fingerprint = cluster.config.fingerprint();
   }
   /// Lets node 1 in; does not read on.
-  void greet() {
+  void greet() { answer(greeter.reply({})); }
+  /// Node 1 dials, and hears that.
+  void answer(const HelloReply& reply) {
     bool is_accepted = false;
     acceptor.async_accept(peer.socket(), [&](const std::error_code& error) { is_accepted = !error; });
     if (!run_until(io, [&] { return is_accepted; })) throw std::runtime_error("FakePeer: node 1 did not dial node 2");
-    Buffer reply;
-    append_hello_reply_frame(reply, fingerprint, greeter.reply({}));
-    peer.write(reply);
+    Buffer frame;
+    append_hello_reply_frame(frame, fingerprint, reply);
+    peer.write(frame);
   }
 
   asio::io_context& io;

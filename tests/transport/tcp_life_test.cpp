@@ -40,8 +40,8 @@ struct Storm {
   }
   void start(std::size_t node) {
     auto& place = cluster.transports[node - 1];
-    place = std::make_unique<TcpTransport>(cluster.io.get_executor(), cluster.config_of(node), node, events(node),
-                                           cluster.options);
+    place = std::make_unique<TcpTransport>(cluster.io.get_executor(), cluster.config_of(node), first_life_of(node),
+                                           events(node), cluster.options);
     place->start();
   }
   void stir() {
@@ -73,7 +73,7 @@ TEST_CASE("tcp life: nodes stop and start at random moments under load", "[tcp][
     cluster.stop(victim);
     storm.start(victim);
   }
-  for (std::size_t node = 1; node <= 3; ++node) cluster.start(node, node);
+  for (std::size_t node = 1; node <= 3; ++node) cluster.start(node);
   for (std::size_t from = 1; from <= 3; ++from)
     for (std::size_t to = 1; to <= 3; ++to)
       if (from != to) CHECK(run_until(cluster.io, [&, from, to] { return cluster.node(from).is_up(NodeId{to}); }));
@@ -97,7 +97,8 @@ TEST_CASE("tcp life: no event comes after stop(), which any event may call", "[t
     events.on_peer_up = [&](NodeId) { end(which < 2); };
     events.on_message = [&](NodeId, Message&&) { end(which >= 2); };
     events.on_peer_down = [&](NodeId, std::string_view) { end(false); };
-    node = std::make_unique<TcpTransport>(cluster.io.get_executor(), cluster.config_of(2), 2, std::move(events));
+    node = std::make_unique<TcpTransport>(cluster.io.get_executor(), cluster.config_of(2), first_life_of(2),
+                                          std::move(events));
     node->start();
     CHECK(run_until(cluster.io, [&] {
       for (int i = 0; i < 5 && !has_ended; ++i) cluster.send(1, 2, ReadIndex{1});
@@ -152,7 +153,7 @@ TEST_CASE("tcp life: on strands of a context with several threads, messages arri
       if (side.received % 25 == 0) send_some(side, other);
       if (side.received == count) ++finished;
     };
-    side.transport = std::make_unique<TcpTransport>(side.strand, config, i + 1, std::move(events));
+    side.transport = std::make_unique<TcpTransport>(side.strand, config, first_life_of(i + 1), std::move(events));
     asio::post(side.strand, [&side] { side.transport->start(); });
   }
   auto work = asio::make_work_guard(io);

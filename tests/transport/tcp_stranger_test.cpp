@@ -34,7 +34,7 @@ TEST_CASE("tcp: strangers are refused, and both sides say why", "[tcp]") {
     ++stranger.sessions_max;
     reason = "its members or session limits differ";
   }
-  cluster.start(stranger, 102);
+  cluster.start(stranger, first_life_of(2));
   CHECK(run_until(cluster.io, [&] {
     return cluster.heard_by(1).has_refusal("refuses this node: " + reason) &&
            cluster.heard_by(2).has_refusal("refuses this node: " + reason) &&
@@ -51,7 +51,7 @@ TEST_CASE("tcp: a node under another's address is refused by both sides", "[tcp]
   cluster.start(1);
   Config wrong = cluster.config_of(3);
   wrong.members[2].address = wrong.members[1].address;  // node 3 listens where node 2 should
-  cluster.start(wrong, 103);
+  cluster.start(wrong, first_life_of(3));
   CHECK(run_until(cluster.io, [&] {
     return cluster.heard_by(1).has_refusal("refuses this node: it wants node 2, this is node 3") &&
            cluster.heard_by(3).has_refusal("it wants node 2, this is node 3");
@@ -61,11 +61,11 @@ TEST_CASE("tcp: a node under another's address is refused by both sides", "[tcp]
 TEST_CASE("tcp: a peer with another data directory under the same id is refused, the old one is not", "[tcp]") {
   Cluster cluster{2};
   cluster.start(1);
-  cluster.start(2, 22);
+  cluster.start(2, {22, 1, {1}});
   REQUIRE(is_connected(cluster));
   cluster.stop(2);
   cluster.heard_by(2) = {};
-  cluster.start(2, 23);
+  cluster.start(2, {23, 1, {1}});
   REQUIRE(run_until(cluster.io, [&] {
     return cluster.heard_by(1).has_refusal("another data directory claims to be node 2") &&
            cluster.heard_by(2).has_refusal("another data directory claims to be node 2");
@@ -73,8 +73,54 @@ TEST_CASE("tcp: a peer with another data directory under the same id is refused,
   CHECK(cluster.heard_by(2).up.empty());
   CHECK(!cluster.node(1).is_up(n2));
   cluster.stop(2);
-  cluster.start(2, 22);
+  cluster.start(2, {22, 1, {1}});
   CHECK(is_connected(cluster));
+}
+
+TEST_CASE("tcp: a node on an older copy of its disk is told to stop, and the one on the newest is let in", "[tcp]") {
+  const StoreLife second = first_life_of(2).next(22), copy_of_first = first_life_of(2).next(23);
+  Cluster cluster{2};
+  cluster.start(1);
+  cluster.start(2, second);
+  REQUIRE(is_connected(cluster));
+  cluster.stop(2);
+  cluster.heard_by(2) = {};
+  cluster.start(2, copy_of_first.next(24));
+  REQUIRE(run_until(cluster.io, [&] { return !cluster.heard_by(2).outdated.empty(); }));
+  CHECK(cluster.heard_by(2).outdated.front().first == n1);
+  CHECK_THAT(cluster.heard_by(2).outdated.front().second, ContainsSubstring("node 2 is an older copy, in life 3"));
+  CHECK(cluster.heard_by(2).up.empty());
+  CHECK(cluster.heard_by(1).has_refusal("older copy"));
+  CHECK(cluster.heard_by(1).outdated.empty());
+  CHECK(cluster.heard_by(1).messages.empty());
+  cluster.stop(2);
+  cluster.start(2, second.next(25));
+  CHECK(is_connected(cluster));
+}
+
+TEST_CASE("tcp: that its disk is outdated a node believes of a member alone, on a directory that it would let in",
+          "[tcp]") {
+  Cluster cluster{2};
+  const StoreLife life = first_life_of(2).next(22);
+  cluster.start(1);
+  {
+    FakePeer known{cluster, life};
+    known.greet();
+    REQUIRE(run_until(cluster.io, [&] { return cluster.node(1).is_up(n2); }));
+  }
+  FakePeer peer{cluster, life};
+  HelloReply reply = peer.greeter.reply({"it is an older copy", RefusalCode::outdated});
+  bool is_believed = false;
+  SECTION("a member's word") { is_believed = true; }
+  SECTION("a refusal for any other reason") { reply.code = RefusalCode::other; }
+  SECTION("another cluster's word") { ++peer.fingerprint; }
+  SECTION("that of somebody else at the member's address") { reply.node = n3; }
+  SECTION("that of a member whose own disk was wiped") { ++reply.life.incarnation; }
+  SECTION("that of a member whose own disk is an older copy") { reply.life = first_life_of(2); }
+  peer.answer(reply);
+  REQUIRE(run_until(cluster.io, [&] { return cluster.heard_by(1).has_refusal("refuses this node: it is an older"); }));
+  settle(cluster.io);
+  CHECK(cluster.heard_by(1).outdated.size() == (is_believed ? 1 : 0));
 }
 
 TEST_CASE("tcp: refused, a node pauses before it tries again", "[tcp]") {
@@ -84,7 +130,7 @@ TEST_CASE("tcp: refused, a node pauses before it tries again", "[tcp]") {
   stranger.cluster = "other";
   SECTION("and does not spin") {
     cluster.options.backoff_max = std::chrono::hours{1};
-    cluster.start(stranger, 102);
+    cluster.start(stranger, first_life_of(2));
     REQUIRE(run_until(cluster.io, [&] { return cluster.heard_by(2).has_refusal("node 1 at"); }));
     const auto dials_heard = [&] {
       return std::ranges::count_if(cluster.heard_by(1).refused, [](const std::string& one) {
@@ -103,7 +149,7 @@ TEST_CASE("tcp: refused, a node pauses before it tries again", "[tcp]") {
   }
   SECTION("and is let in once it is put right") {
     cluster.options.backoff_max = std::chrono::milliseconds{10};
-    cluster.start(stranger, 102);
+    cluster.start(stranger, first_life_of(2));
     REQUIRE(run_until(cluster.io, [&] { return cluster.heard_by(1).refused.size() >= 4; }));
     cluster.stop(2);
     cluster.start(2);
@@ -187,11 +233,11 @@ TEST_CASE("tcp: a damaged or malformed frame of a peer breaks its connection, wh
   }
   SECTION("of another kind") {
     frame.clear();
-    append_hello_frame(frame, Greeter{cluster.config_of(2), 102}.hello_to(n1));
+    append_hello_frame(frame, Greeter{cluster.config_of(2), first_life_of(2)}.hello_to(n1));
   }
   RawPeer hostile{cluster.io, cluster.port(1)};
   hostile.listen();
-  hostile.hello(Greeter{cluster.config_of(2), 102}.hello_to(n1));
+  hostile.hello(Greeter{cluster.config_of(2), first_life_of(2)}.hello_to(n1));
   REQUIRE(hostile.greeting().accepted);
   hostile.write(frame);
   CHECK(run_until(cluster.io, [&] { return hostile.is_closed; }));

@@ -127,7 +127,7 @@ TEST_CASE("tcp: an outage is told once, however often the peer is dialled in vai
 TEST_CASE("tcp: a second connection of the same peer replaces the first", "[tcp]") {
   Cluster cluster{2};
   cluster.start(1);
-  const Greeter greeter{cluster.config_of(2), 102};
+  const Greeter greeter{cluster.config_of(2), first_life_of(2)};
   RawPeer first{cluster.io, cluster.port(1)};
   first.listen();
   first.hello(greeter.hello_to(n1));
@@ -237,14 +237,14 @@ TEST_CASE("tcp: a port in use is named", "[tcp]") {
   Cluster cluster{1};
   cluster.start(1);
   const Config config = cluster.config_of(1);
-  CHECK_THROWS_MATCHES((TcpTransport{cluster.io.get_executor(), config, 1, {}}), std::system_error,
+  CHECK_THROWS_MATCHES((TcpTransport{cluster.io.get_executor(), config, StoreLife{}, {}}), std::system_error,
                        MessageMatches(ContainsSubstring("host 127.0.0.1, port " + std::to_string(cluster.port(1)))));
 }
 
 TEST_CASE("tcp: a peer's address must have a port that can be dialled", "[tcp]") {
   asio::io_context io;
   const Config config{.id = n1, .members = {{1, "127.0.0.1:0"}, {2, "127.0.0.1:0"}}, .data_dir = "unused"};
-  CHECK_THROWS_MATCHES((TcpTransport{io.get_executor(), config, 1, {}}), ConfigError,
+  CHECK_THROWS_MATCHES((TcpTransport{io.get_executor(), config, StoreLife{}, {}}), ConfigError,
                        MessageMatches(ContainsSubstring("address of member 2") && ContainsSubstring("port 0")));
 }
 

@@ -230,7 +230,7 @@ class ClientCore final : public ConnectionOwner, public std::enable_shared_from_
                                                FrameReader{hello_bytes_max + frame_header_bytes},
                                                WriteQueue{0, frame_bytes_max, 2 * config_.pending_bytes_max});
     Buffer hello;
-    append_hello_frame(hello, Hello{wire_version, config_.cluster, 0, NodeId{}, NodeId{}, 0, Role::client});
+    append_hello_frame(hello, Hello{wire_version, config_.cluster, 0, NodeId{}, NodeId{}, {}, Role::client});
     connection_->queue().push_frame(hello);
     connection_->flush();
     connection_->start();

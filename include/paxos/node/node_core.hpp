@@ -34,7 +34,7 @@ namespace paxos::detail {
 /// A turn handles what is ready, then sends once to each peer and starts at most one flush, then answers. push(),
 /// close(), abandon(), wait_until_stopped() and status() may be called on any thread; everything else happens on the
 /// executor. Lives as long as a handler of its own does. An exception, whoever's, ends the node and not the process.
-template <StateMachine Machine, Observer Obs, class Store, NodeTransport Net>
+template <StateMachine Machine, Observer Obs, NodeStorage Store, NodeTransport Net>
 class NodeCore : public std::enable_shared_from_this<NodeCore<Machine, Obs, Store, Net>> {
  public:
   using Request = detail::Request<Machine>;
@@ -46,7 +46,7 @@ class NodeCore : public std::enable_shared_from_this<NodeCore<Machine, Obs, Stor
         observer_(std::move(observer)),
         budget_(config_.pending_bytes_max),
         store_(config_),
-        net_(executor_, config_, store_.incarnation(), events(), std::move(net_options)),
+        net_(executor_, config_, store_.life(), events(), std::move(net_options)),
         outgoing_{net_},
         replica_(config_, outgoing_, store_, observer_, new_life(), Clock::now()),
         timer_(executor_) {
@@ -127,10 +127,11 @@ class NodeCore : public std::enable_shared_from_this<NodeCore<Machine, Obs, Stor
 
   TransportEvents events() {
     TransportEvents events;
-    if constexpr (requires(Store& store) { store.admits_peer(NodeId{}, std::uint64_t{}); })
-      events.admits_peer = [this](NodeId peer, std::uint64_t incarnation) {
-        return store_.admits_peer(peer, incarnation);
+    if constexpr (RemembersPeers<Store>)
+      events.refusal_of_peer = [this](NodeId peer, const StoreLife& life) {
+        return store_.refusal_of_peer(peer, life);
       };
+    events.on_outdated = [this](NodeId peer, std::string_view why) { run([&] { stop_outdated(peer, why); }); };
     events.on_message = [this](NodeId from, Message&& message) {
       run([&] { replica_.on_message(from, message, Clock::now()); });
     };
@@ -222,6 +223,19 @@ class NodeCore : public std::enable_shared_from_this<NodeCore<Machine, Obs, Stor
     flush_not_before_ = is_full ? Clock::now() + config_.heartbeat_interval : Time{};
     replica_.on_flushed(status, Clock::now());
     if (!status.ok() && !is_full) fail(status);
+  }
+
+  /// This node's disk has forgotten votes that a later life of it cast: another word, or another start, could do harm.
+  void stop_outdated(NodeId peer, std::string_view why) {
+    Status status{Errc::storage_failed, "the data directory is outdated: " + std::string{why}};
+    if constexpr (RemembersPeers<Store>) {
+      try {
+        store_.mark_outdated(peer);
+      } catch (const std::exception& error) {
+        status.text += ". That could not be noted, so do not start this node again: " + std::string{error.what()};
+      }
+    }
+    fail(status);
   }
 
   /// Ends the node because it cannot go on.

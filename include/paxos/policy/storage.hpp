@@ -6,9 +6,13 @@
 #include <optional>
 #include <vector>
 
+#include <paxos/core/config.hpp>
 #include <paxos/core/error.hpp>
 #include <paxos/core/message.hpp>
+#include <paxos/core/node_id.hpp>
 #include <paxos/core/record.hpp>
+#include <paxos/core/refusal.hpp>
+#include <paxos/core/store_life.hpp>
 #include <paxos/core/write_ticket.hpp>
 
 namespace paxos {
@@ -47,6 +51,26 @@ concept Storage = requires(S& store, const S& read_only, const Record& record, S
   { read_only.durable() } -> std::same_as<WriteTicket>;
   { read_only.backlog() } -> std::same_as<std::size_t>;  // bytes appended and not yet durable
   { store.read(slot) } -> std::same_as<std::optional<Value>>;
+};
+
+/// A Storage that a Node can open, and whose lives its peers can tell apart. life() was durable before anything else of
+/// that life happened; a storage that forgets everything has another incarnation each time.
+template <class S>
+concept NodeStorage = Storage<S> && std::constructible_from<S, const Config&> && requires(const S& store) {
+  { store.life() } -> std::convertible_to<StoreLife>;
+};
+
+/// A NodeStorage that outlives its process, and so must not be taken for a newer or older one, nor take a peer for one.
+/// Both calls may throw.
+///
+/// refusal_of_peer() says whether the peer may come in that life (the rule: LivesMet), and remembers a new one durably
+/// before it answers. It is asked at every greeting.
+///
+/// mark_outdated() notes durably that `peer` has met a newer life of this storage, which is never opened again then.
+template <class S>
+concept RemembersPeers = NodeStorage<S> && requires(S& store, NodeId peer, const StoreLife& life) {
+  { store.refusal_of_peer(peer, life) } -> std::same_as<Refusal>;
+  { store.mark_outdated(peer) };
 };
 
 }  // namespace paxos

@@ -131,6 +131,9 @@ class Run {
     quorum_ = cluster_.ids();
     std::erase_if(quorum_, [&](NodeId id) { return cluster_.is_damaged(id); });
     require_service_everywhere();
+    for (const NodeId id : cluster_.ids())
+      ensure(!cluster_.is_outdated(id) || !cluster_.is_up(id),
+             [&] { return "node " + to_string(id) + " goes on with an older copy of its disk"; });
     return report(injector.tally());
   }
 

@@ -128,13 +128,8 @@ class Cluster {
     SimNode& node = *nodes_.at(id);
     if (node.replica) return;
     trace_.line(now(), [&] { return to_string(id) + " starts"; });
-    node.failed_calls_before = node.disk.failed_calls();
-    node.full_calls_before = node.disk.full_calls();
     try {
-      node.store = std::make_unique<LoggedStorage>(node.config, storage_options, node.disk, node.random());
-      const typename ReplicaType::Life life{node.random(), SessionId{node.random(), node.random()}};
-      node.replica = std::make_unique<ReplicaType>(node.config, node.network, *node.store, node.observer, life,
-                                                   node.clock.read(now()));
+      node.open(storage_options, now());
     } catch (const std::runtime_error& error) {
       return on_refusal(id, node, error.what());
     }
@@ -149,18 +144,19 @@ class Cluster {
   /// From now on the node's disk may be unreadable, and the node may refuse to start.
   void mark_damaged(NodeId id) { nodes_.at(id)->is_damaged = true; }
   [[nodiscard]] bool is_damaged(NodeId id) const { return nodes_.at(id)->is_damaged; }
-  /// Whether every other node has met it, and so would know another in its place for a stranger.
-  [[nodiscard]] bool is_known_to_all(NodeId id) const {
+  /// The number of the last life that the node's disk was opened for.
+  [[nodiscard]] std::uint64_t store_life(NodeId id) const { return nodes_.at(id)->store_life->number; }
+  /// Whether every other node has met a life of its disk after that one, and so would know an older or another disk.
+  [[nodiscard]] bool is_known_to_all(NodeId id, std::uint64_t after_life = 0) const {
     return std::ranges::all_of(
-        nodes_, [&](const auto& entry) { return entry.first == id || entry.second->known.contains(id); });
+        nodes_, [&](const auto& entry) { return entry.first == id || entry.second->has_met_after(id, after_life); });
   }
-  /// An empty disk stands in the place of the one that the node had; the node is down.
-  void replace_disk(NodeId id) {
-    SimNode& node = *nodes_.at(id);
-    node.disk.wipe();
-    node.is_damaged = node.is_lost = true;
+  /// An empty disk, or one with an older copy, stands in the place of the one that the node had; the node is down.
+  void replace_disk(NodeId id, const Disk::Copy& copy = {}) {
+    nodes_.at(id)->replace_disk(copy);
     judge_->ghosts().expel(id);
   }
+  [[nodiscard]] bool is_outdated(NodeId id) const { return nodes_.at(id)->is_outdated; }
 
   /// The node stands still, as a stopped process or a paused machine does, until thaw(): what arrives waits.
   void freeze(NodeId id) {
@@ -279,6 +275,7 @@ class Cluster {
 
  private:
   using SimNode = detail::SimNode<Machine, Network>;
+  using Greeting = std::shared_ptr<const StoreLife>;  ///< what a node says of itself before anything else
 
   static std::vector<Member> members(std::size_t count) {
     std::vector<Member> all;
@@ -296,26 +293,41 @@ class Cluster {
     loses_this_ = false;
     judge_->ghosts().check_said(from, message);
     if (on_send) on_send(from, to, message);
-    const std::uint64_t incarnation = nodes_.at(from)->store->incarnation();
+    const Greeting greeting = nodes_.at(from)->store_life;
     auto copies = loses_this_ ? std::vector<Links::Copy>{} : links_.carry(from, to, message, conditions_);
     trace_.message(now(), from, to, message, copies.empty() ? "lost" : "sent");
     if (copies.empty()) ++lost_;
     for (auto& copy : copies)
-      schedule(copy.delay, [this, from, to, incarnation, connection = links_.connection(from, to),
-                            message = std::move(copy.message)] {
-        if (links_.arrives(from, to, connection)) deliver(from, to, incarnation, message);
-      });
+      schedule(copy.delay,
+               [this, from, to, greeting, connection = links_.connection(from, to), message = std::move(copy.message)] {
+                 if (links_.arrives(from, to, connection)) deliver(from, to, greeting, message);
+               });
   }
 
-  void deliver(NodeId from, NodeId to, std::uint64_t incarnation, const Message& message) {
+  void deliver(NodeId from, NodeId to, const Greeting& greeting, const Message& message) {
     if (!is_up(to)) return;
     SimNode& node = *nodes_.at(to);
     if (node.is_frozen)
-      return sleep(node, [this, from, to, incarnation, message] { deliver(from, to, incarnation, message); });
-    if (!node.admits(from, incarnation)) return;  // a stranger by that name
+      return sleep(node, [this, from, to, greeting, message] { deliver(from, to, greeting, message); });
+    const Refusal refusal = node.refusal_of(from, *greeting);
+    if (refusal.code == RefusalCode::outdated)
+      schedule(conditions_.latency_min, [this, from, to, greeting, connection = links_.connection(to, from)] {
+        if (links_.arrives(to, from, connection)) hear_outdated(to, from, greeting);
+      });
+    if (!refusal.is_welcome()) return;
     trace_.message(now(), from, to, message, "arrives");
     node.replica->on_message(from, message, own_time(to));
     step(to);
+  }
+
+  /// The answer to its greeting: if it lives that life still, it ends, and somebody starts it again.
+  void hear_outdated(NodeId peer, NodeId id, const Greeting& greeting) {
+    SimNode& node = *nodes_.at(id);
+    if (!node.replica || node.store_life != greeting) return;
+    if (node.is_frozen) return sleep(node, [this, peer, id, greeting] { hear_outdated(peer, id, greeting); });
+    trace_.line(now(), [&] { return to_string(id) + " hears from " + to_string(peer) + " that its disk is outdated"; });
+    node.mark_outdated(peer);
+    restart_later(id);
   }
 
   static void sleep(SimNode& node, std::function<void()> until_thawed) {
@@ -355,7 +367,7 @@ class Cluster {
     if (!node.is_doomed && node.replica->wants_flush() && !node.store->is_flushing()) begin_flush(id, node);
     if (node.life != life) return;
     if (!node.is_busy) {
-      check(id, node);
+      node.check(*judge_);
       if (!node.is_doomed) node.give_answers(*judge_);
       if (node.life != life || !node.replica) return;
     }
@@ -416,21 +428,6 @@ class Cluster {
     }
     node.replica->on_flushed(status, own_time(id));
     step(id);
-  }
-
-  void check(NodeId id, SimNode& node) {
-    const std::size_t bound = node.config.pending_bytes_max + node.config.frame_bytes_max();
-    ensure(node.store->backlog() <= bound, [&] { return "node " + to_string(id) + " keeps more than its bound"; });
-    if (node.turns++ % 16 == 0) node.replica->image(node.bounds);
-    const Slot applied = node.replica->state().applied();
-    if (node.checked == applied) return;
-    while (node.checked < applied) {
-      node.checked = node.checked.next();
-      const auto value = node.store->inspect(node.checked);
-      ensure(value || node.is_damaged || node.store->is_failing(), "sim: an applied slot is not in the log");
-      judge_->on_applied(id, node.checked, value);
-    }
-    judge_->check_state(id, node.replica->state());
   }
 
   Conditions conditions_;

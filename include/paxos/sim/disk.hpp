@@ -202,6 +202,21 @@ class Disk {
     put_sector(to->first, to->second, moved);
     return true;
   }
+  /// What a power cut would leave for sure, as a backup or a snapshot has it.
+  using Copy = std::map<std::string, Bytes>;
+  [[nodiscard]] Copy copy() const {
+    Copy copy;
+    for (const auto& [name, inode] : platter_names_) copy[name] = files_.at(inode).platter;
+    return copy;
+  }
+  /// Somebody puts another disk in its place, which holds that.
+  void replace(const Copy& copy) {
+    wipe();
+    for (const auto& [name, bytes] : copy) {
+      files_[++last_inode_] = File{bytes, bytes, bytes, {}, {}, {}, {}};
+      cache_names_[name] = settled_names_[name] = platter_names_[name] = last_inode_;
+    }
+  }
   /// Somebody puts an empty disk in its place.
   void wipe() {
     ensure(journal_.empty(), "sim::Disk: a disk is wiped while its machine is down");

@@ -48,18 +48,38 @@ enum class FaultKind : std::uint8_t {
   stale_sector,       ///< a write that the disk of `node` acknowledged long ago is undone
   misdirected_write,  ///< a sector on the disk of `node` stands where another should
   wiped_disk,         ///< `node` comes back with an empty disk
+  rolled_back_disk,   ///< a copy of the disk of `node` is put back when it has lived on; it is started again and again
 };
 
-inline constexpr std::string_view fault_names[] = {"loss",      "duplication",   "delay",
-                                                   "replay",    "reset",         "cut",
-                                                   "isolation", "partition",     "partial_partition",
-                                                   "flapping",  "kill",          "crash",
-                                                   "power_cut", "crash_on_send", "crash_on_write",
-                                                   "election",  "busy",          "freeze",
-                                                   "clock",     "slow_disk",     "disk_stall",
-                                                   "disk_full", "disk_error",    "narrow_reign",
-                                                   "bit_rot",   "stale_sector",  "misdirected_write",
-                                                   "wiped_disk"};
+inline constexpr std::string_view fault_names[] = {"loss",
+                                                   "duplication",
+                                                   "delay",
+                                                   "replay",
+                                                   "reset",
+                                                   "cut",
+                                                   "isolation",
+                                                   "partition",
+                                                   "partial_partition",
+                                                   "flapping",
+                                                   "kill",
+                                                   "crash",
+                                                   "power_cut",
+                                                   "crash_on_send",
+                                                   "crash_on_write",
+                                                   "election",
+                                                   "busy",
+                                                   "freeze",
+                                                   "clock",
+                                                   "slow_disk",
+                                                   "disk_stall",
+                                                   "disk_full",
+                                                   "disk_error",
+                                                   "narrow_reign",
+                                                   "bit_rot",
+                                                   "stale_sector",
+                                                   "misdirected_write",
+                                                   "wiped_disk",
+                                                   "rolled_back_disk"};
 inline constexpr std::size_t fault_kinds = std::size(fault_names);
 
 [[nodiscard]] constexpr std::string_view to_string(FaultKind kind) {

@@ -131,6 +131,7 @@ class Injector {
       case FaultKind::stale_sector:
       case FaultKind::misdirected_write:
       case FaultKind::wiped_disk: return damage(fault);
+      case FaultKind::rolled_back_disk: return roll_back(fault);
     }
   }
 
@@ -302,6 +303,38 @@ class Injector {
     end_later(fault, [this, node] {
       if (!cluster_.is_up(node)) cluster_.start(node);
     });
+  }
+
+  /// The copy is put back once all have met a life behind it; before that nobody could tell.
+  void roll_back(const Fault& fault) {
+    const NodeId node = fault.node;
+    if (cluster_.is_lost(node)) return;
+    const std::uint64_t life = cluster_.store_life(node);
+    const Disk::Copy copy = cluster_.disk(node).copy();
+    if (cluster_.is_up(node)) cluster_.crash(node);
+    start(node);
+    stand(node);  // speaks to everybody
+    end_later(fault, [this, &fault, life, copy] { put_back(fault, life, copy); });
+  }
+  void put_back(const Fault& fault, std::uint64_t life, const Disk::Copy& copy) {
+    const NodeId node = fault.node;
+    if (is_over_ || cluster_.is_lost(node)) return;
+    if (!cluster_.is_known_to_all(node, life))
+      return cluster_.schedule(cluster_.config(node).election_timeout,
+                               [this, &fault, life, copy] { put_back(fault, life, copy); });
+    hit(fault, true);
+    if (cluster_.is_up(node)) cluster_.crash(node);
+    cluster_.replace_disk(node, copy);
+    start_again(fault, 1 + fault.amount % 8);
+  }
+  /// As somebody does who does not read why it ended: before it was told as well, and behind that.
+  void start_again(const Fault& fault, std::uint64_t times) {
+    if (is_over_ || times == 0) return;
+    if (cluster_.is_up(fault.node)) cluster_.kill(fault.node);
+    cluster_.start(fault.node);
+    const auto eighths = static_cast<Duration::rep>(fault.amount / 8 % 32);
+    cluster_.schedule(cluster_.config(fault.node).election_timeout * eighths / 8,
+                      [this, &fault, times] { start_again(fault, times - 1); });
   }
 
   // All of them.

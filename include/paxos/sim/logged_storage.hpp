@@ -80,11 +80,15 @@ class LoggedStorage {
     return taken;
   }
 
-  [[nodiscard]] std::uint64_t incarnation() const { return files_.incarnation(); }
-  [[nodiscard]] bool admits_peer(NodeId peer, std::uint64_t incarnation) {
-    const bool is_admitted = files_.admits_peer(peer, incarnation);
+  [[nodiscard]] const StoreLife& life() const { return files_.life(); }
+  [[nodiscard]] Refusal refusal_of_peer(NodeId peer, const StoreLife& life) {
+    Refusal refusal = files_.refusal_of_peer(peer, life);
     disk_.settle();  // the file is durable when the answer is there
-    return is_admitted;
+    return refusal;
+  }
+  void mark_outdated(NodeId peer) {
+    files_.mark_outdated(peer);
+    disk_.settle();
   }
 
  private:

@@ -14,9 +14,12 @@
 
 #include <paxos/core/config.hpp>
 #include <paxos/core/ensure.hpp>
+#include <paxos/core/refusal.hpp>
+#include <paxos/core/store_life.hpp>
 #include <paxos/policy/storage.hpp>
 #include <paxos/storage/data_directory.hpp>
 #include <paxos/storage/file_system.hpp>
+#include <paxos/storage/life_file.hpp>
 #include <paxos/storage/log_recovery.hpp>
 #include <paxos/storage/peer_book.hpp>
 #include <paxos/storage/segment.hpp>
@@ -46,6 +49,7 @@ class BasicFileStorage {
       : options_(checked(options)),
         files_(std::move(files)),
         directory_(files_, config.data_dir, config.cluster, config.id),
+        life_(files_, directory_),
         segments_(files_, directory_),
         peers_(files_, directory_) {
     if (directory_.is_new()) {
@@ -154,11 +158,11 @@ class BasicFileStorage {
     return std::nullopt;
   }
 
-  /// Random, made with the directory: a node that was wiped has another.
-  [[nodiscard]] std::uint64_t incarnation() const { return directory_.identity().incarnation; }
-  /// Whether the peer's incarnation is the one that this node met first, in any of its lives. Remembers the first one
-  /// durably before it answers; throws StorageError when it cannot. Belongs to the thread that appends.
-  [[nodiscard]] bool admits_peer(NodeId peer, std::uint64_t incarnation) { return peers_.admits(peer, incarnation); }
+  // Who this node is to its peers, and they to it (NodeStorage). These belong to the thread that appends.
+
+  [[nodiscard]] const StoreLife& life() const { return life_.life(); }
+  [[nodiscard]] Refusal refusal_of_peer(NodeId peer, const StoreLife& life) { return peers_.refusal_of(peer, life); }
+  void mark_outdated(NodeId peer) { life_.mark_outdated(peer); }
   /// Bytes of an unfinished last flush that opening cut off. None of them was ever confirmed.
   [[nodiscard]] std::uint64_t torn_bytes() const { return torn_bytes_; }
 
@@ -329,6 +333,7 @@ class BasicFileStorage {
   FileStorageOptions options_;
   Files files_;
   DataDirectory<Files> directory_;
+  detail::LifeFile<Files> life_;
   detail::SegmentFiles<Files> segments_;
   detail::PeerBook<Files> peers_;
   std::uint64_t torn_bytes_ = 0;

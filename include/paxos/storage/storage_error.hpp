@@ -18,10 +18,16 @@ namespace detail {
 
 /// What to do about a log that lost what it had acknowledged.
 inline constexpr const char* damage_cure =
-    "This node may have promised or accepted things that it can no longer remember, so it must not vote. Restore the "
-    "whole directory from its last good copy if no vote was cast since, or remove this node from the cluster and add "
-    "a new member with a new id. Do not delete the log to start it again under the same id: it would forget its "
-    "promises, and chosen values could be lost.";
+    "This node may have promised or accepted things that it can no longer remember, so it must not vote. Remove this "
+    "node from the cluster and add a new member with a new id. Do not delete the log to start it again under the same "
+    "id, and do not restore an older copy of it: it would forget its promises, and chosen values could be lost.";
+
+/// What to do about a data directory of which a newer life was met.
+inline constexpr const char* outdated_cure =
+    "It was restored from a backup or a snapshot, or it is a clone of the directory of a node that went on; it has "
+    "forgotten what that node promised and accepted since, so it must not vote. If the newer directory is still there, "
+    "run the node on that one; else remove this node from the cluster and add a new member with a new id. Never "
+    "restore a voter's disk, and never run a copy of one.";
 
 inline void throw_on(const std::error_code& code, const std::string& doing) {
   if (code)

@@ -5,14 +5,16 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
-#include <map>
 #include <string>
 #include <utility>
 
 #include <paxos/core/archive.hpp>
 #include <paxos/core/config.hpp>
+#include <paxos/core/lives_met.hpp>
 #include <paxos/core/membership.hpp>
 #include <paxos/core/node_id.hpp>
+#include <paxos/core/refusal.hpp>
+#include <paxos/core/store_life.hpp>
 #include <paxos/transport/frame.hpp>
 
 namespace paxos {
@@ -44,14 +46,14 @@ struct Hello {
   std::uint64_t fingerprint = 0;  ///< Config::fingerprint(); a client, who knows no members, says 0
   NodeId from;                    ///< nobody for a client
   NodeId to;                      ///< whom it means to reach; a client may say nobody: any node will do
-  std::uint64_t incarnation = 0;  ///< names the data directory of `from`
+  StoreLife life;                 ///< of the data directory of `from`
   Role role = Role::peer;
 
   friend bool operator==(const Hello&, const Hello&) = default;
   template <class Archive>
   void serialize(Archive& archive) {
     auto role_byte = static_cast<std::uint8_t>(role);
-    archive(version, cluster, fingerprint, from, to, incarnation, role_byte);
+    archive(version, cluster, fingerprint, from, to, life, role_byte);
     role = static_cast<Role>(role_byte);
   }
 };
@@ -61,12 +63,15 @@ struct HelloReply {
   bool accepted = false;
   std::string reason;  ///< why not; empty when accepted
   NodeId node;         ///< who answers
-  std::uint64_t incarnation = 0;
+  StoreLife life;      ///< of the data directory of `node`
+  RefusalCode code = RefusalCode::none;
 
   friend bool operator==(const HelloReply&, const HelloReply&) = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(accepted, reason, node, incarnation);
+    auto code_byte = static_cast<std::uint8_t>(code);
+    archive(accepted, reason, node, life, code_byte);
+    code = static_cast<RefusalCode>(code_byte);
   }
 };
 
@@ -79,27 +84,41 @@ inline void append_hello_reply_frame(Buffer& out, std::uint64_t fingerprint, Hel
   append_frame(out, FrameKind::hello_reply, fingerprint, [&](Buffer& payload) { encode(payload, reply); });
 }
 
-/// Decides who may talk to this node, and remembers which data directory each peer has. Does no I/O of its own.
+/// Decides who may talk to this node. Does no I/O of its own.
 class Greeter {
  public:
-  /// `admits` is TransportEvents::admits_peer.
-  Greeter(const Config& config, std::uint64_t incarnation, std::function<bool(NodeId, std::uint64_t)> admits = {})
+  /// `judge` is TransportEvents::refusal_of_peer.
+  Greeter(const Config& config, StoreLife life, std::function<Refusal(NodeId, const StoreLife&)> judge = {})
       : id_(config.id),
         cluster_(config.cluster),
         fingerprint_(config.fingerprint()),
-        incarnation_(incarnation),
+        life_(std::move(life)),
         members_(config.members),
-        admits_(std::move(admits)) {}
+        judge_(std::move(judge)) {}
 
   [[nodiscard]] Hello hello_to(NodeId peer) const {
-    return Hello{wire_version, cluster_, fingerprint_, id_, peer, incarnation_, Role::peer};
+    return Hello{wire_version, cluster_, fingerprint_, id_, peer, life_, Role::peer};
   }
-  [[nodiscard]] HelloReply reply(std::string refusal) const {
-    return HelloReply{refusal.empty(), std::move(refusal), id_, incarnation_};
+  [[nodiscard]] HelloReply reply(Refusal refusal) const {
+    return HelloReply{refusal.is_welcome(), std::move(refusal.text), id_, life_, refusal.code};
   }
 
-  /// Empty when welcome, else the reason for a refusal, which both sides report.
-  [[nodiscard]] std::string refusal_of(const Hello& hello) {
+  /// Both sides report it.
+  [[nodiscard]] Refusal refusal_of(const Hello& hello) {
+    if (std::string wrong = wrong_with(hello); !wrong.empty()) return {std::move(wrong)};
+    return hello.role == Role::client ? Refusal{} : refusal_of_directory(hello.from, hello.life);
+  }
+
+  /// The same question about the answer to our own hello to `peer`.
+  [[nodiscard]] Refusal refusal_of(NodeId peer, const HelloReply& reply) {
+    if (reply.node != peer)
+      return {"node " + to_string(reply.node) + " answers where node " + to_string(peer) +
+              " should; correct the addresses in Config::members"};
+    return refusal_of_directory(peer, reply.life);
+  }
+
+ private:
+  [[nodiscard]] std::string wrong_with(const Hello& hello) const {
     if (hello.version != wire_version)
       return "wire version " + std::to_string(hello.version) + ", here " + std::to_string(wire_version) +
              "; run one release on all nodes";
@@ -113,49 +132,33 @@ class Greeter {
              "session_window the same on all nodes";
     if (std::string wrong = refusal_of_target(hello.to); !wrong.empty()) return wrong;
     if (!members_.contains(hello.from)) return "node " + to_string(hello.from) + " is not a member of this cluster";
-    return refusal_of_directory(hello.from, hello.incarnation);
+    if (hello.from == id_)
+      return "it says that it is node " + to_string(id_) + ", as this node is; each needs its own id";
+    return {};
   }
 
-  /// The same question about the answer to our own hello to `peer`, when it was accepted.
-  [[nodiscard]] std::string refusal_of(NodeId peer, const HelloReply& reply) {
-    if (reply.node != peer)
-      return "node " + to_string(reply.node) + " answers where node " + to_string(peer) +
-             " should; correct the addresses in Config::members";
-    return refusal_of_directory(peer, reply.incarnation);
-  }
-
- private:
   [[nodiscard]] std::string refusal_of_target(NodeId to) const {
     if (to == id_) return {};
     return "it wants node " + to_string(to) + ", this is node " + to_string(id_) +
            "; correct the addresses in Config::members";
   }
 
-  /// A node that lost its disk has forgotten its promises: the same id with another directory must not vote.
-  [[nodiscard]] std::string refusal_of_directory(NodeId from, std::uint64_t incarnation) try {
-    if (from == id_) return "it says that it is node " + to_string(id_) + ", as this node is; each needs its own id";
-    const auto known = incarnations_.find(from);
-    if (known != incarnations_.end() ? known->second == incarnation : is_admitted(from, incarnation)) return {};
-    return "another data directory claims to be node " + to_string(from) +
-           ": a wiped or cloned node must not vote, as it has forgotten what it promised; start node " +
-           to_string(from) + " on the data directory that it had";
+  [[nodiscard]] Refusal refusal_of_directory(NodeId from, const StoreLife& life) try {
+    if (judge_) return judge_(from, life);
+    Refusal refusal = met_.refusal_of(from, life, "this node's memory");
+    if (refusal.is_welcome()) met_.meet(from, life.newest());
+    return refusal;
   } catch (const std::exception& error) {
-    return "this node cannot remember node " + to_string(from) + "'s data directory: " + error.what();
-  }
-
-  [[nodiscard]] bool is_admitted(NodeId from, std::uint64_t incarnation) {
-    if (admits_ && !admits_(from, incarnation)) return false;
-    incarnations_.emplace(from, incarnation);
-    return true;
+    return {"this node cannot remember node " + to_string(from) + "'s data directory: " + error.what()};
   }
 
   NodeId id_;
   std::string cluster_;
   std::uint64_t fingerprint_;
-  std::uint64_t incarnation_;
+  StoreLife life_;
   Membership members_;
-  std::function<bool(NodeId, std::uint64_t)> admits_;
-  std::map<NodeId, std::uint64_t> incarnations_;  ///< of members only, so at most members_max
+  std::function<Refusal(NodeId, const StoreLife&)> judge_;
+  LivesMet met_;  ///< while there is no judge; members only, so at most members_max
 };
 
 }  // namespace paxos

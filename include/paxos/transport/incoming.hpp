@@ -111,12 +111,12 @@ class Incoming final : public ConnectionOwner, public std::enable_shared_from_th
   void on_hello(const Frame& frame) {
     Hello hello;
     if (frame.kind != FrameKind::hello || !decode(frame.payload, hello)) return expel("its first frame is no hello");
-    std::string refusal = shared_->greeter.refusal_of(hello);
+    Refusal refusal = shared_->greeter.refusal_of(hello);
     hello_ = std::move(hello);
     const auto keeper = keeper_.lock();
     if (!keeper) return close();
-    if (refusal.empty()) refusal = keeper->admit(shared_from_this());
-    if (!refusal.empty()) return refuse(refusal);
+    if (refusal.is_welcome()) refusal = Refusal{keeper->admit(shared_from_this())};
+    if (!refusal.is_welcome()) return refuse(refusal);
     phase_ = Phase::greeted;
     timer_.cancel();
     const Config& config = shared_->config;
@@ -128,10 +128,10 @@ class Incoming final : public ConnectionOwner, public std::enable_shared_from_th
   }
 
   /// The other side gets the reason before the connection ends, which then needs this object no more.
-  void refuse(const std::string& refusal) {
+  void refuse(const Refusal& refusal) {
     const std::string text = title() + " (says it is " +
                              (is_client() ? std::string{"a client"} : "node " + to_string(hello_.from)) +
-                             "): " + refusal;
+                             "): " + refusal.text;
     phase_ = Phase::refused;
     answer(refusal);
     shared_->refused(text);
@@ -139,7 +139,7 @@ class Incoming final : public ConnectionOwner, public std::enable_shared_from_th
     leave();
   }
 
-  void answer(std::string refusal) {
+  void answer(Refusal refusal) {
     Buffer frame;
     append_hello_reply_frame(frame, shared_->fingerprint, shared_->greeter.reply(std::move(refusal)));
     connection_->queue().push_frame(frame);

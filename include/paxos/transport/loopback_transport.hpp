@@ -110,7 +110,7 @@ class LoopbackTransport {
  public:
   using Options = std::shared_ptr<LoopbackNetwork>;
 
-  LoopbackTransport(asio::any_io_executor serial, const Config& config, std::uint64_t /*incarnation*/,
+  LoopbackTransport(asio::any_io_executor serial, const Config& config, const StoreLife& /*unused*/,
                     TransportEvents events, Options network)
       : network_(std::move(network)), post_(std::make_shared<LoopbackNetwork::Post>()) {
     ensure(network_ != nullptr, "LoopbackTransport: it needs a LoopbackNetwork; pass one to all nodes");

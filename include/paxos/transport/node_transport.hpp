@@ -13,6 +13,8 @@
 #include <paxos/core/config.hpp>
 #include <paxos/core/message.hpp>
 #include <paxos/core/node_id.hpp>
+#include <paxos/core/refusal.hpp>
+#include <paxos/core/store_life.hpp>
 #include <paxos/policy/transport.hpp>
 
 namespace paxos {
@@ -42,9 +44,11 @@ struct TransportEvents {
   std::function<void(NodeId, std::string_view why)> on_peer_down;  ///< what waited for this peer is lost
   std::function<void(NodeId, std::string_view why)> on_dropped;    ///< messages to or from this peer were dropped
   std::function<void(std::string_view)> on_refused;                ///< a connection was refused, here or there
-  /// Whether the peer may talk to this node from the data directory of that incarnation; asked once a directory. May
-  /// throw: the peer is refused with that reason. Without it the transport remembers directories for its own life.
-  std::function<bool(NodeId, std::uint64_t incarnation)> admits_peer = {};
+  /// Whether the peer may talk to this node in that life of its data directory; asked at every greeting. May throw: the
+  /// peer is refused with that reason. Without it the transport remembers for its own life.
+  std::function<Refusal(NodeId, const StoreLife&)> refusal_of_peer = {};
+  /// A member has met a newer life of this node's directory: the node must stop, for good.
+  std::function<void(NodeId, std::string_view why)> on_outdated = {};
 };
 
 /// The transport that a Node runs on: a Transport with a life, on one serial executor.
@@ -56,16 +60,16 @@ struct TransportEvents {
 ///     The destructor stops as well. Neither waits for anything.
 ///   - port() is where peers and clients connect; 0 when there is no such thing.
 template <class N>
-concept NodeTransport = Transport<N> &&
-                        std::constructible_from<N, asio::any_io_executor, const Config&, std::uint64_t, TransportEvents,
-                                                typename N::Options> &&
-                        requires(N& net, const N& read_only, ClientId client, const Message& message) {
-                          net.start();
-                          net.send_to_client(client, message);
-                          net.end_turn();
-                          net.stop();
-                          { read_only.port() } -> std::same_as<std::uint16_t>;
-                        };
+concept NodeTransport =
+    Transport<N> &&
+    std::constructible_from<N, asio::any_io_executor, const Config&, StoreLife, TransportEvents, typename N::Options> &&
+    requires(N& net, const N& read_only, ClientId client, const Message& message) {
+      net.start();
+      net.send_to_client(client, message);
+      net.end_turn();
+      net.stop();
+      { read_only.port() } -> std::same_as<std::uint16_t>;
+    };
 
 }  // namespace paxos
 

@@ -76,9 +76,9 @@ class Outgoing final : public ConnectionOwner, public std::enable_shared_from_th
       return fail("it sent what does not belong on this connection");
     HelloReply reply;
     if (!decode(frame.payload, reply)) return fail("its answer to our hello is malformed");
-    if (!reply.accepted) return refuse(name() + " refuses this node: " + printable(reply.reason, refusal_bytes_max));
-    if (const std::string refusal = shared_->greeter.refusal_of(peer_, reply); !refusal.empty())
-      return refuse("this node refuses " + name() + ": " + refusal);
+    if (!reply.accepted) return on_refusal(reply, frame.fingerprint);
+    if (const Refusal ours = shared_->greeter.refusal_of(peer_, reply); !ours.is_welcome())
+      return refuse("this node refuses " + name() + ": " + ours.text);
     go_up();
   }
 
@@ -179,6 +179,16 @@ class Outgoing final : public ConnectionOwner, public std::enable_shared_from_th
     abandon();
     phase_ = Phase::pausing;
     arm(pause, [this] { dial(); });
+  }
+
+  /// That its disk is outdated ends this node, so it is believed of no stranger: of a member of this very cluster only,
+  /// on a directory that this node itself would welcome.
+  void on_refusal(const HelloReply& reply, std::uint64_t fingerprint) {
+    const bool is_end = reply.code == RefusalCode::outdated && fingerprint == shared_->fingerprint &&
+                        shared_->greeter.refusal_of(peer_, reply).is_welcome();
+    const std::string text = name() + " refuses this node: " + printable(reply.reason, refusal_bytes_max);
+    refuse(text);
+    if (is_end) shared_->tell(shared_->events.on_outdated, peer_, text);
   }
 
   /// Once an outage, however often it is dialled in vain.

@@ -44,14 +44,14 @@ namespace detail {
 
 /// What the parts of one TcpTransport have in common. Lives as long as any of them, or of their operations.
 struct TcpShared : std::enable_shared_from_this<TcpShared> {
-  TcpShared(asio::any_io_executor executor, const Config& node_config, std::uint64_t incarnation,
-            TransportEvents node_events, TcpOptions tcp_options)
+  TcpShared(asio::any_io_executor executor, const Config& node_config, StoreLife life, TransportEvents node_events,
+            TcpOptions tcp_options)
       : serial(std::move(executor)),
         config(node_config),
         fingerprint(config.fingerprint()),
         events(std::move(node_events)),
         options(std::move(tcp_options)),
-        greeter(config, incarnation, events.admits_peer),
+        greeter(config, std::move(life), events.refusal_of_peer),
         random(std::random_device{}()) {}
 
   /// Calls one of `events`, now: never from inside a call of the node's.

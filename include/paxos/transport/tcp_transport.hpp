@@ -29,11 +29,11 @@ class TcpTransport {
   using Options = TcpOptions;
 
   /// Listens at once. `serial` runs one handler at a time: a strand, or a context with one thread.
-  /// `incarnation` names this node's data directory. Throws ConfigError when an address is malformed, and
+  /// `life` is this node's data directory. Throws ConfigError when an address is malformed, and
   /// std::system_error, with the address in its text, when it cannot listen.
-  TcpTransport(asio::any_io_executor serial, const Config& config, std::uint64_t incarnation, TransportEvents events,
+  TcpTransport(asio::any_io_executor serial, const Config& config, StoreLife life, TransportEvents events,
                Options options = {})
-      : shared_(std::make_shared<detail::TcpShared>(std::move(serial), config, incarnation, std::move(events),
+      : shared_(std::make_shared<detail::TcpShared>(std::move(serial), config, std::move(life), std::move(events),
                                                     std::move(options))) {
     for (const Member& member : config.members) {
       const Address address = address_of(member);

@@ -287,14 +287,29 @@ EDITS = [
      """frame.valid = crc32c(frame.payload(), seed) == frame.header.payload_crc || MUTANT(no-record-checksum) ||
                   MUTANT(no-payload-checksum);"""),
     # Who is who.
-    ("storage/peer_book.hpp", "if (std::ranges::binary_search(directory_.names(), \"peers\")) read();",
-     "if (std::ranges::binary_search(directory_.names(), \"peers\") && !MUTANT(peers-forgotten-at-restart)) read();"),
-    ("storage/peer_book.hpp", "return known->second == incarnation;", "return known->second == incarnation || MUTANT(wiped-node-admitted);"),
-    ("sim/sim_node.hpp", "if (found != known.end()) return found->second == incarnation;",
-     "if (found != known.end()) return found->second == incarnation || MUTANT(wiped-node-admitted);"),
-    ("transport/hello.hpp", "known->second == incarnation : is_admitted(", "known->second == incarnation || MUTANT(wiped-node-welcomed) : is_admitted("),
+    ("storage/peer_book.hpp", "if (file_.is_there()) read();",
+     "if (file_.is_there() && !MUTANT(peers-forgotten-at-restart)) read();"),
+    ("core/lives_met.hpp", "life.descends_from(known->second)) return {};",
+     """life.descends_from(known->second) ||
+        (life.incarnation != known->second.incarnation ? MUTANT(wiped-node-admitted) : MUTANT(rolled-back-disk-admitted)))
+      return {};"""),
+    ("core/store_life.hpp", "return lives_ago >= nonces.size() ||",
+     "return lives_ago >= nonces.size() || (lives_ago > 0 && MUTANT(lives-only-counted)) ||"),
+    ("storage/life_file.hpp", "    content_.life = content_.life.next(files.random());\n",
+     """    content_.life = content_.life.next(files.random());
+    if (!directory.is_new() && MUTANT(life-not-durable)) return;
+"""),
+    ("storage/life_file.hpp", "    content_.outdated_by = peer;\n",
+     "    content_.outdated_by = peer;\n    if (MUTANT(outdated-mark-not-written)) return;\n"),
+    ("storage/sealed_file.hpp", "if (!error) error = files_.sync(target);",
+     "if (!error && !MUTANT(sealed-file-renamed-before-its-sync)) error = files_.sync(target);"),
+    ("storage/sealed_file.hpp", "    directory_.sync();\n", "    if (!MUTANT(sealed-file-name-not-synced)) directory_.sync();\n"),
+    ("transport/hello.hpp", "if (refusal.is_welcome()) met_.meet(from, life.newest());",
+     "if (refusal.is_welcome()) met_.meet(from, life.newest());\n    if (MUTANT(wiped-node-welcomed)) return {};"),
+    ("transport/outgoing.hpp", "shared_->greeter.refusal_of(peer_, reply).is_welcome();",
+     "(shared_->greeter.refusal_of(peer_, reply).is_welcome() || MUTANT(outdated-on-anybodys-word));"),
     ("transport/hello.hpp", "if (hello.cluster != cluster_)", "if (hello.cluster != cluster_ && !MUTANT(strange-cluster-welcomed))"),
-    ("transport/hello.hpp", "if (from == id_) return \"it says", "if (from == id_ && !MUTANT(own-id-welcomed)) return \"it says"),
+    ("transport/hello.hpp", "if (hello.from == id_)", "if (hello.from == id_ && !MUTANT(own-id-welcomed))"),
     ("transport/frame.hpp", "if (length > payload_bytes_max_) return", "if (length > payload_bytes_max_ && !MUTANT(frame-length-unbounded)) return"),
     ("transport/frame.hpp", "      error_ = FrameError::bad_checksum;\n      return std::nullopt;",
      "      if (!MUTANT(no-frame-checksum)) {\n        error_ = FrameError::bad_checksum;\n        return std::nullopt;\n      }"),
@@ -324,8 +339,9 @@ DIRECTED = {
     "directory-of-another-node": "storage/data_directory",
     "parents-not-synced": "storage/data_directory",
     "failed-flush-is-not-final": "storage/file_storage",
-    "peers-forgotten-at-restart": "storage/peer_book",
     "wiped-node-welcomed": "transport/hello",
+    "outdated-on-anybodys-word": "transport/tcp_stranger",
+    "outdated-mark-not-written": "storage/life_file",
     "strange-cluster-welcomed": "transport/hello",
     "own-id-welcomed": "transport/hello",
     "frame-length-unbounded": "transport/frame",
@@ -347,6 +363,7 @@ DIRECTED = {
 # Mutants of what surrounds the protocol: the disk, elections, catching up, sessions, bounds.
 SURROUNDINGS_FROM = "outbox-without-a-bound"
 
+HOME = "#include <paxos/core/ensure.hpp>\n"  # where the switch stands
 SITE = re.compile(r"MUTANT\(([a-z0-9-]+)\)")
 
 
@@ -374,7 +391,10 @@ def write(source, out):
         if text.count(old) != 1:
             sys.exit(f"mutate.py: {file} holds {text.count(old)} times, not once: {old}")
         switch = r'([] { static const bool is_on = paxos::detail::is_mutant("\1"); return is_on; }())'
-        path.write_text(text.replace(old, SITE.sub(switch, new)))
+        text = text.replace(old, SITE.sub(switch, new))
+        if HOME not in text:
+            text = text.replace("#pragma once\n", "#pragma once\n" + HOME, 1)
+        path.write_text(text)
     ensure = out / "paxos/core/ensure.hpp"
     ensure.write_text(ensure.read_text().replace("#include <string>\n", "#include <string>\n" + SWITCH, 1))
 

@@ -1,0 +1,47 @@
+// Copyright (c) the paxos authors. MIT licence.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include <paxos/core/node_id.hpp>
+#include <paxos/core/refusal.hpp>
+#include <paxos/core/store_life.hpp>
+
+namespace paxos {
+
+/// The newest life of each peer's data directory that a node has met, and the rule who may still come: that life, or
+/// one that descends from it. Whoever else comes by the peer's name has forgotten votes of the peer's.
+class LivesMet {
+ public:
+  /// `memory`: what remembers the peer, for the text.
+  [[nodiscard]] Refusal refusal_of(NodeId peer, const StoreLife& life, const std::string& memory) const {
+    const auto known = newest_.find(peer);
+    if (known == newest_.end() || life.descends_from(known->second)) return {};
+    const MetLife& met = known->second;
+    const std::string name = "node " + to_string(peer);
+    if (life.incarnation != met.incarnation)
+      return {"another data directory claims to be " + name +
+              ": a wiped node must not vote, as it has forgotten what " + "it promised; start " + name +
+              " on the data directory that it had, which is remembered in " + memory};
+    return {"the data directory of " + name + " is an older copy, in life " + std::to_string(life.number) +
+                ", and life " + std::to_string(met.number) + " of it was met (remembered in " + memory +
+                "): a restored or cloned node must not vote, as it has forgotten what it promised; stop it, and " +
+                "replace " + name +
+                " by a new member if no newer directory of it is left; never restore a voter's disk",
+            RefusalCode::outdated};
+  }
+
+  [[nodiscard]] bool has_met(NodeId peer, const StoreLife& life) const {
+    const auto known = newest_.find(peer);
+    return known != newest_.end() && known->second == life.newest();
+  }
+  void meet(NodeId peer, const MetLife& life) { newest_[peer] = life; }
+
+  [[nodiscard]] const std::map<NodeId, MetLife>& newest() const { return newest_; }
+
+ private:
+  std::map<NodeId, MetLife> newest_;
+};
+
+}  // namespace paxos

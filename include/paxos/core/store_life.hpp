@@ -1,0 +1,59 @@
+// Copyright (c) the paxos authors. MIT licence.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace paxos {
+
+/// A life of a data directory as others remember it.
+struct MetLife {
+  std::uint64_t incarnation = 0;
+  std::uint64_t number = 0;
+  std::uint64_t nonce = 0;
+
+  friend bool operator==(const MetLife&, const MetLife&) = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(incarnation, number, nonce);
+  }
+};
+
+/// Which data directory a node runs on, and which opening of it: so that its peers can tell it from another directory,
+/// and from an older copy of the same one.
+///
+/// A number alone would not do: a copy that was restored and is started again and again counts up as well, and would
+/// soon pass for the newest. So a life also tells the nonces of those before it, which a copy cannot know.
+struct StoreLife {
+  std::uint64_t incarnation = 0;      ///< random, made with the directory
+  std::uint64_t number = 0;           ///< one more with each opening
+  std::vector<std::uint64_t> nonces;  ///< random, one for each opening, this life's first; at most `told_max`
+
+  static constexpr std::size_t told_max = 64;
+
+  [[nodiscard]] MetLife newest() const { return {incarnation, number, nonces.empty() ? 0 : nonces.front()}; }
+
+  /// Whether it is that life or one that comes after it. Of lives before the oldest nonce the number alone tells.
+  [[nodiscard]] bool descends_from(const MetLife& met) const {
+    if (incarnation != met.incarnation || number < met.number) return false;
+    const std::uint64_t lives_ago = number - met.number;
+    return lives_ago >= nonces.size() || nonces[static_cast<std::size_t>(lives_ago)] == met.nonce;
+  }
+
+  /// The life that follows on this one.
+  [[nodiscard]] StoreLife next(std::uint64_t nonce) const {
+    StoreLife life{incarnation, number + 1, nonces};
+    life.nonces.insert(life.nonces.begin(), nonce);
+    if (life.nonces.size() > told_max) life.nonces.resize(told_max);
+    return life;
+  }
+
+  friend bool operator==(const StoreLife&, const StoreLife&) = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(incarnation, number, nonces);
+  }
+};
+
+}  // namespace paxos
