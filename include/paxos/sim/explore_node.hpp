@@ -208,7 +208,8 @@ class Workbench {
     std::string image;
     for (bool has_cut = true; has_cut;) {
       replica_->end_turn(Time{});
-      while (flushes_now(before)) {
+      for (int flushes = 0; flushes_now(before); ++flushes) {
+        ensure(flushes < 1000, "Workbench: a message waits for a write that was never made");
         replica_->on_flushed(disk_.flush(), Time{});
         replica_->end_turn(Time{});
       }
