@@ -2,6 +2,7 @@
 //
 // A concept must also say no: each policy once as it should be, and once for each duty left out.
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -69,6 +70,39 @@ struct StoreThatAlwaysKnows : GoodStore {
   Value read(Slot);
 };
 static_assert(!Storage<StoreThatAlwaysKnows>);
+
+// What a Node asks of its storage beside that: who it is to its peers, and who they are to it.
+struct GoodNodeStore : GoodStore {
+  explicit GoodNodeStore(const Config&);
+  StoreLife life() const;
+  Refusal refusal_of_peer(NodeId, const StoreLife&);
+  void mark_outdated(NodeId);
+};
+static_assert(RemembersPeers<GoodNodeStore>);
+static_assert(!NodeStorage<GoodStore>);
+
+struct StoreThatForgetsPeers : GoodStore {
+  explicit StoreThatForgetsPeers(const Config&);
+  StoreLife life() const;
+};
+static_assert(NodeStorage<StoreThatForgetsPeers> && !RemembersPeers<StoreThatForgetsPeers>);
+
+// An incarnation alone is not enough: an older copy of the disk has the same.
+struct StoreWithAnIncarnation : GoodNodeStore {
+  std::uint64_t life() const;
+};
+static_assert(!NodeStorage<StoreWithAnIncarnation>);
+
+// A boolean tells no outdated disk from a foreign one.
+struct StoreThatSaysYesOrNo : GoodNodeStore {
+  bool refusal_of_peer(NodeId, const StoreLife&);
+};
+static_assert(!RemembersPeers<StoreThatSaysYesOrNo>);
+
+struct StoreThatLeavesNoMark : GoodNodeStore {
+  void mark_outdated(NodeId) = delete;
+};
+static_assert(!RemembersPeers<StoreThatLeavesNoMark>);
 
 struct GoodNet {
   void send(NodeId, Message);
