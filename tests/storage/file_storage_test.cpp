@@ -251,7 +251,8 @@ TEST_CASE("short writes are carried on", "[file_storage]") {
     CHECK(text_of(rig.store->read(Slot{slot})) == noise(900, static_cast<std::uint32_t>(slot)));
 }
 
-TEST_CASE("a chosen value whose bytes rot is not returned", "[file_storage]") {
+// Who says that it knows a slot as chosen, and cannot give it, keeps the others from finding it again.
+TEST_CASE("a chosen value whose bytes rot is not returned, and nothing is confirmed any more", "[file_storage]") {
   Rig rig;
   rig.store->append(learn(1, noise(200, 1)));
   CHECK(rig.store->flush().ok());
@@ -259,7 +260,15 @@ TEST_CASE("a chosen value whose bytes rot is not returned", "[file_storage]") {
   file.seekp(4096 + 100);
   file.put('\0');
   file.close();
+  CHECK_FALSE(rig.store->inspect(Slot{1}));
+  rig.store->append(learn(2, "two"));
+  CHECK(rig.store->flush().ok());
   CHECK_FALSE(rig.store->read(Slot{1}));
+  rig.store->append(learn(3, "three"));
+  const Status status = rig.store->flush();
+  CHECK(status.code == Errc::storage_failed);
+  CHECK(status.text.find("log-0000000000000001.paxos") != std::string::npos);
+  CHECK(status.text.find("slot 1 was damaged") != std::string::npos);
 }
 
 TEST_CASE("a read that fails is no damage: nothing is confirmed any more, and the next start finds all",

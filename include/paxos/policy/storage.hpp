@@ -38,8 +38,8 @@ struct Recovered {
 ///     promise. After that flush() must never answer ok again.
 ///
 /// read() gives the chosen value of a slot that a ChosenRecord or LearnRecord covers, appended in this life or
-/// recovered; nullopt when it is not known or its bytes are damaged (the caller then fetches it from a peer). When the
-/// disk fails it answers nullopt too, and every later flush() fails: that nobody can read is no sign of a free slot.
+/// recovered; nullopt when it is not known. When the disk fails, or has damaged the bytes, it answers nullopt too, and
+/// every later flush() fails: a node that cannot give what it knows as chosen must not stay in the others' way.
 ///
 /// recover() is called once, before anything else. What it returns must be durable: a storage that finds records which
 /// were never flushed flushes them before it believes them.

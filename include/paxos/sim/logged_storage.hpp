@@ -48,7 +48,7 @@ class LoggedStorage {
   /// The same for those who judge: no fault strikes.
   [[nodiscard]] std::optional<Value> inspect(Slot slot) {
     const std::uint64_t armed = disk_.fail_read(0);
-    auto value = files_.read(slot);
+    auto value = files_.inspect(slot);
     disk_.fail_read(armed);
     return value;
   }

@@ -89,7 +89,7 @@ struct SimNode {
   void check(Judge<Machine>& judge) {
     const std::size_t bound = config.pending_bytes_max + config.frame_bytes_max();
     ensure(store->backlog() <= bound, [&] { return "node " + to_string(config.id) + " keeps more than its bound"; });
-    if (turns++ % 16 == 0) replica->image(bounds);
+    if (turns++ % 4 == 0) replica->image(bounds);
     const Slot applied = replica->state().applied();
     if (checked == applied) return;
     while (checked < applied) {

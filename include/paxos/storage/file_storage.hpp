@@ -134,9 +134,40 @@ class BasicFileStorage {
   [[nodiscard]] WriteTicket durable() const { return WriteTicket{durable_.load(std::memory_order_acquire)}; }
   [[nodiscard]] std::size_t backlog() const { return backlog_.load(std::memory_order_relaxed); }
 
-  /// A disk that fails a read is not trusted with another flush.
+  /// A disk that fails a read, or has damaged what it held, is not trusted with another flush: who said that it knows a
+  /// slot as chosen, and cannot give it, keeps the others from finding it again.
   [[nodiscard]] std::optional<Value> read(Slot slot) {
     detail::FrameLocation location;
+    std::error_code error;
+    auto value = find(slot, location, error);
+    if (value || location.segment == 0) return value;
+    const std::string where = "at offset " + std::to_string(location.offset);
+    const std::lock_guard lock{mutex_};
+    if (failure_.ok())
+      failure_ = error ? failed(location.segment, "cannot be read " + where, error, true)
+                       : Status{Errc::storage_failed,
+                                "'" + segments_.path(location.segment) + "', " + where + ": the value of slot " +
+                                    to_string(slot) + " was damaged since the log was opened. " + detail::damage_cure};
+    return std::nullopt;
+  }
+  /// The same without consequences, for who looks on.
+  [[nodiscard]] std::optional<Value> inspect(Slot slot) {
+    detail::FrameLocation location;
+    std::error_code error;
+    return find(slot, location, error);
+  }
+
+  // Who this node is to its peers, and they to it (NodeStorage). These belong to the thread that appends.
+
+  [[nodiscard]] const StoreLife& life() const { return life_.life(); }
+  [[nodiscard]] Refusal refusal_of_peer(NodeId peer, const StoreLife& life) { return peers_.refusal_of(peer, life); }
+  void mark_outdated(NodeId peer) { life_.mark_outdated(peer); }
+  /// Bytes of an unfinished last flush that opening cut off. None of them was ever confirmed.
+  [[nodiscard]] std::uint64_t torn_bytes() const { return torn_bytes_; }
+
+ private:
+  /// `location`: where the disk should have it.
+  [[nodiscard]] std::optional<Value> find(Slot slot, detail::FrameLocation& location, std::error_code& error) {
     std::uint32_t seed = 0;
     {
       const std::lock_guard lock{mutex_};
@@ -149,24 +180,9 @@ class BasicFileStorage {
       }
       seed = seed_of(location.segment);
     }
-    std::error_code error;
-    auto value = read_from_disk(location, seed, error);
-    if (!error) return value;
-    const std::lock_guard lock{mutex_};
-    if (failure_.ok())
-      failure_ = failed(location.segment, "cannot be read at offset " + std::to_string(location.offset), error, true);
-    return std::nullopt;
+    return read_from_disk(location, seed, error);
   }
 
-  // Who this node is to its peers, and they to it (NodeStorage). These belong to the thread that appends.
-
-  [[nodiscard]] const StoreLife& life() const { return life_.life(); }
-  [[nodiscard]] Refusal refusal_of_peer(NodeId peer, const StoreLife& life) { return peers_.refusal_of(peer, life); }
-  void mark_outdated(NodeId peer) { life_.mark_outdated(peer); }
-  /// Bytes of an unfinished last flush that opening cut off. None of them was ever confirmed.
-  [[nodiscard]] std::uint64_t torn_bytes() const { return torn_bytes_; }
-
- private:
   static FileStorageOptions checked(const FileStorageOptions& options) {
     const std::size_t bytes = options.segment_bytes;
     if (bytes < 4 * segment_header_bytes || bytes > segment_bytes_max || bytes % segment_header_bytes != 0)
