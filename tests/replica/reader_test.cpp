@@ -265,6 +265,36 @@ TEST_CASE("Reader: a node that does not lead asks its leader for others, along w
   CHECK(rig.net.to(n3) == std::vector<Message>{ReadIndexReply{55, true, s(8)}});
 }
 
+TEST_CASE("Reader: what is asked while a question is out, here or from elsewhere, is not answered by its answer",
+          "[reader]") {
+  Rig rig;
+  rig.follow(n2);
+  REQUIRE(rig.reader.read(1, rig.now));
+  const auto nonce = rig.asks(n2);
+  REQUIRE(rig.reader.read(2, rig.now));
+  rig.reader.on_read_index(n3, ReadIndex{55});
+  CHECK(rig.end_turn().empty());
+  rig.reader.on_read_index_reply(ReadIndexReply{nonce, true, s(5)}, rig.now);
+  CHECK(rig.net.to(n3).empty());
+  CHECK(served(rig.end_turn(), 1));
+  REQUIRE(rig.net.all<ReadIndex>().size() == 1);
+  CHECK(rig.net.all<ReadIndex>()[0].second.nonce != nonce);
+}
+
+TEST_CASE("Reader: the next question begins with the way that the last answer came by", "[reader]") {
+  Rig rig;
+  rig.follow(NodeId{});
+  rig.reach({n2, n3});
+  REQUIRE(rig.reader.read(1, rig.now));
+  const auto nonce = rig.asks(n2);
+  rig.now += rig.config.election_timeout;
+  CHECK(rig.asks(n3) == nonce);
+  rig.reader.on_read_index_reply(ReadIndexReply{nonce, true, s(5)}, rig.now);
+  CHECK(served(rig.end_turn(), 1));
+  REQUIRE(rig.reader.read(2, rig.now));
+  CHECK(rig.asks(n3) != nonce);
+}
+
 TEST_CASE("Reader: what was passed on once is not passed on again, nor back to who asked", "[reader]") {
   Rig rig;
   rig.follow(n2);

@@ -144,6 +144,37 @@ TEST_CASE("Submitter: while the leader is out of reach a command goes through th
   for (std::size_t i = 0; i < asked.size(); ++i) CHECK(asked[i] == (i % 2 == 0 ? n2 : n3));
 }
 
+TEST_CASE("Submitter: the next command begins with the way that the last one came through", "[submitter]") {
+  Rig rig;
+  rig.relays.insert(1);
+  rig.relays.insert(2);
+  rig.reign = Reign{n4, b2, false};
+  const RequestId first = rig.submit();
+  (void)rig.end_turn();
+  REQUIRE(rig.forwarded_to(n2).size() == 1);
+  rig.tick(rig.config.election_timeout);
+  REQUIRE(rig.forwarded_to(n3).size() == 1);
+  rig.submitter.on_answer(Answer{first, std::nullopt, {}});
+  (void)rig.submit();
+  (void)rig.end_turn();
+  CHECK(rig.forwarded_to(n3).size() == 1);
+  CHECK(rig.forwarded_to(n2).empty());
+}
+
+TEST_CASE("Submitter: however often a command is refused, it is tried again soon", "[submitter]") {
+  Rig rig;
+  rig.reign = following_2;
+  const RequestId id = rig.submit();
+  (void)rig.end_turn();
+  std::size_t tried = 0;
+  for (int i = 0; i < 16; ++i) {
+    rig.submitter.on_refused(id, rig.now);
+    rig.tick(rig.config.heartbeat_interval / 4);
+    tried += rig.forwarded_to(n2).size();
+  }
+  CHECK(tried >= 3);
+}
+
 TEST_CASE("Submitter: a command that nobody can bring to a leader has not left", "[submitter]") {
   Rig rig;
   (void)rig.submit();

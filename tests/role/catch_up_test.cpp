@@ -115,6 +115,22 @@ TEST_CASE("CatchUp: who answered goes on being asked, while others that know mor
   CHECK(rig.end_turn(n2).empty());
 }
 
+TEST_CASE("CatchUp: a leader that helped is relieved once another is known to be ahead", "[catch_up]") {
+  Rig rig;
+  rig.catch_up.on_progress(n2, s(99), rig.now);
+  std::size_t asked_leader = 0;
+  for (; asked_leader < 99; ++asked_leader) {
+    const auto asked = rig.end_turn(n2);
+    REQUIRE(asked.size() == 1);
+    if (asked[0].first != n2) break;
+    rig.catch_up.on_reply(n2, CatchUpReply{s(rig.through + 1), s(99), {v("x")}}, rig.now);
+    ++rig.through;
+    rig.catch_up.on_progress(n3, s(99), rig.now);
+  }
+  CHECK(asked_leader > 1);
+  CHECK(asked_leader <= 9);
+}
+
 TEST_CASE("CatchUp: a peer that knows the slots but cannot read them is not asked before the others", "[catch_up]") {
   Rig rig;
   rig.catch_up.on_progress(n2, s(5), rig.now);

@@ -72,6 +72,11 @@ class Membership {
     return static_cast<std::size_t>(found - ids_.begin());
   }
   [[nodiscard]] bool contains(NodeId id) const { return index_of(id).has_value(); }
+  /// `wanted`, if it is among these members; else the one after it.
+  [[nodiscard]] NodeId at_or_after(const Votes& members, NodeId wanted) const {
+    const auto member = index_of(wanted);
+    return member && members.has(*member) ? wanted : next_of(members, wanted);
+  }
   /// Of these members the one after `last` by id, and after the greatest the least. NodeId{}: there are none.
   [[nodiscard]] NodeId next_of(const Votes& members, NodeId last) const {
     NodeId first;

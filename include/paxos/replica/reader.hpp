@@ -75,6 +75,7 @@ class Reader {
   void on_read_index_reply(const ReadIndexReply& reply, Time now) {
     if (!asked_ || !asked_->nonce || *asked_->nonce != reply.nonce) return;
     if (reply.confirmed) {
+      way_ = asked_->asked_of;
       release(reply.index);
     } else {  // not at once: a network that repeats messages would multiply questions and refusals
       asked_->retry_at = std::min(asked_->retry_at, now + config_.heartbeat_interval);
@@ -130,7 +131,7 @@ class Reader {
   /// See Replica::image.
   template <class Archive>
   void image(Archive& archive) {
-    archive(nonce_, open_, open_remote_, asked_, confirmed_, waiting_, ready_);
+    archive(nonce_, open_, open_remote_, asked_, way_, confirmed_, waiting_, ready_);
   }
 
  private:
@@ -183,10 +184,12 @@ class Reader {
   void ask(const View& view, Time now) {
     Group& group = *asked_;
     group.leader = view.leader;
-    group.asked_of = membership_.next_of(view.ways, group.asked_of);
+    group.asked_of = group.asked_of == NodeId{} ? membership_.at_or_after(view.ways, way_)
+                                                : membership_.next_of(view.ways, group.asked_of);
     group.retry_at = now + (group.asked_of == NodeId{} ? config_.heartbeat_interval : config_.election_timeout);
     // Others have ways of their own, and a question is passed on once.
-    if (group.asked_of != view.leader) refuse(group.remote, [](const Remote&) { return true; });
+    if (group.asked_of != view.leader || group.asked_of == NodeId{})
+      refuse(group.remote, [](const Remote&) { return true; });
     if (group.requests.empty() && group.remote.empty()) return asked_.reset();
     if (group.asked_of != NodeId{}) net_.send(group.asked_of, ReadIndex{*group.nonce, !group.remote.empty()});
   }
@@ -226,6 +229,7 @@ class Reader {
   std::vector<Request> open_;
   std::vector<Remote> open_remote_;
   std::optional<Group> asked_;
+  NodeId way_;  ///< who was asked last before an answer came: the next question begins there
   std::map<Slot, std::vector<Request>> confirmed_;  ///< by what must be applied first: no group waits for another
   std::size_t waiting_ = 0;                         ///< reads in all of these
   std::vector<ReadyRead> ready_;

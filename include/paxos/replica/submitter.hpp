@@ -81,13 +81,17 @@ class Submitter {
   /// The command was applied, or was judged in the log: it is over, whoever asked.
   void on_answer(const Answer& answer) {
     const auto found = pending_.find(answer.id);
-    if (found != pending_.end()) finish(found, answer);
+    if (found == pending_.end()) return;
+    if (found->second.sent_to != NodeId{}) way_ = found->second.sent_to;
+    finish(found, answer);
   }
 
   /// The leader (or who was taken for it) did not take the command on.
   void on_refused(const RequestId& id, Time now) {
     const auto found = pending_.find(id);
-    if (found != pending_.end()) found->second.resend_at = now + config_.heartbeat_interval;
+    if (found == pending_.end()) return;
+    Time& resend_at = found->second.resend_at;
+    resend_at = std::min(resend_at, now + config_.heartbeat_interval);
   }
 
   /// Hands over what is new, and under a new reign everything again. True if the reign is new.
@@ -138,7 +142,7 @@ class Submitter {
   /// See Replica::image. Its answers must have been taken.
   template <class Archive>
   void image(Archive& archive) {
-    archive(next_sequence_, reign_, pending_, fresh_, bytes_);
+    archive(next_sequence_, reign_, way_, pending_, fresh_, bytes_);
     if constexpr (Archive::is_loading) finished_.clear();
   }
 
@@ -166,7 +170,9 @@ class Submitter {
     if (reign_.is_own) {
       pending.is_with_proposer = propose(pending.command);
       pending.has_left |= pending.is_with_proposer;
-    } else if (const NodeId next = membership_.next_of(ways, pending.sent_to); next != NodeId{}) {
+    } else if (const NodeId next = pending.sent_to == NodeId{} ? membership_.at_or_after(ways, way_)
+                                                               : membership_.next_of(ways, pending.sent_to);
+               next != NodeId{}) {
       pending.has_left = true;
       pending.resend_at = now + (next == reign_.leader ? 2 : 1) * config_.election_timeout;
       pending.sent_to = next;
@@ -186,6 +192,7 @@ class Submitter {
   SessionId session_;
   std::uint64_t next_sequence_ = 1;
   Reign reign_;
+  NodeId way_;  ///< through whom a command was handed over last that is applied: the next ones begin there
   std::map<RequestId, Pending> pending_;
   std::vector<RequestId> fresh_;
   std::size_t bytes_ = 0;

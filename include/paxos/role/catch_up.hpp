@@ -81,7 +81,7 @@ class CatchUp {
   /// See Replica::image.
   template <class Archive>
   void image(Archive& archive) {
-    archive(known_, asked_, helper_, turn_);
+    archive(known_, asked_, helper_, asked_leader_, turn_);
   }
 
  private:
@@ -103,7 +103,10 @@ class CatchUp {
 
   /// Who helped last, or else the next peer in turn, if it has what is missing; the leader only if no other has.
   std::optional<NodeId> choose_peer(Slot chosen_through, NodeId leader) {
-    if (helper_ && known_[*membership_.index_of(*helper_)] > chosen_through) return helper_;
+    // A leader has better to do: the others have a chance now and then.
+    if (helper_ && (*helper_ != leader || ++asked_leader_ % 8 != 0) &&
+        known_[*membership_.index_of(*helper_)] > chosen_through)
+      return helper_;
     std::optional<NodeId> fallback;
     for (std::size_t peers = membership_.size() - 1; peers > 0; --peers) {
       const NodeId peer = next_peer();
@@ -128,7 +131,8 @@ class CatchUp {
   Store& store_;
   std::vector<Slot> known_;  ///< how far each member's knowledge of chosen slots reaches, as it said
   std::optional<Asked> asked_;
-  std::optional<NodeId> helper_;  ///< who answered with values last, until one asks in vain or lacks nothing
+  std::optional<NodeId> helper_;   ///< who answered with values last, until one asks in vain or lacks nothing
+  std::uint8_t asked_leader_ = 0;  ///< times in a row, about
   std::size_t turn_ = 0;
   Time last_news_;
 };

@@ -120,6 +120,11 @@ EDITS = [
      "!MUTANT(commands-not-relayed) && !forward.is_relayed && leader != NodeId{}"),
     # Reads.
     ("replica/reader.hpp", "view.confirmed_round >= asked_->round", "(view.confirmed_round >= asked_->round || MUTANT(read-without-a-round))"),
+    ("replica/reader.hpp", "      if (!asked_ && !(open_.empty() && open_remote_.empty()))\n        asked_ =",
+     """      if (MUTANT(remote-read-joins) && asked_)
+        asked_->remote.insert(asked_->remote.end(), open_remote_.begin(), open_remote_.end()), open_remote_.clear();
+      if (!asked_ && !(open_.empty() && open_remote_.empty()))
+        asked_ ="""),
     ("replica/reader.hpp", "return remote.is_relayed ||", "return MUTANT(reads-not-relayed) || remote.is_relayed ||"),
     ("replica/reader.hpp", "confirmed_.begin()->first <= view.applied",
      "(MUTANT(read-before-apply) || confirmed_.begin()->first <= view.applied)"),
@@ -243,7 +248,8 @@ EDITS = [
       return last_ticket_;
     }
     return WriteTicket{durable_.load(std::memory_order_acquire)};"""),
-    ("storage/file_storage.hpp", "if (!error) return value;", "if (!error || MUTANT(failed-read-ignored)) return value;"),
+    ("storage/file_storage.hpp", "if (value || location.segment == 0) return value;",
+     "if (value || location.segment == 0 || MUTANT(failed-read-ignored)) return value;"),
     ("storage/file_storage.hpp", "        if (status.code != Errc::storage_full) failure_ = status;\n",
      """        if (status.code != Errc::storage_full && !MUTANT(failed-flush-is-not-final)) failure_ = status;
         if (status.code == Errc::storage_full && MUTANT(full-disk-drops-records)) writing_.clear();
