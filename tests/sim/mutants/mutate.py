@@ -353,6 +353,7 @@ DIRECTED = {
     "frame-length-unbounded": "transport/frame",
     "no-frame-checksum": "transport/frame",
     "read-over-two-reigns": "replica/reader",
+    "remote-read-joins": "replica/reader",
     "heartbeat-answered-below-the-promise": "replica/replica",
     "any-value-confirmed-in-a-chosen-slot": "role/acceptor",
     "lost-slot-lost-command": "replica/submitter",
