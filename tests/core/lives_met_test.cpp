@@ -48,3 +48,20 @@ TEST_CASE("a refusal names the lives, what remembers them, and the cure", "[live
   CHECK_THAT(text, ContainsSubstring("replace node 2 by a new member"));
   CHECK_THAT(lives.refusal_of(n2, wiped, "'data/peers'").text, ContainsSubstring("another data directory claims"));
 }
+
+// Else one word of a stranger's would make the peer itself an older copy, for good.
+TEST_CASE("a life that no directory can have is refused, whoever was met", "[lives_met]") {
+  LivesMet lives;
+  const auto check = [&] {
+    for (const StoreLife& forged : {StoreLife{22, UINT64_MAX, {}}, StoreLife{22, UINT64_MAX, {102, 101}},
+                                    StoreLife{22, 3, {}}, StoreLife{22, 2, {102}}, StoreLife{22, 0, {}}}) {
+      const Refusal refusal = lives.refusal_of(n2, forged, "memory");
+      CAPTURE(forged.number, forged.nonces.size());
+      CHECK(refusal.code == RefusalCode::other);
+      CHECK_THAT(refusal.text, ContainsSubstring("a malformed life") && ContainsSubstring("1 to 2^62 - 1"));
+    }
+  };
+  check();
+  lives.meet(n2, second.newest());
+  check();
+}

@@ -53,6 +53,26 @@ TEST_CASE("a life tells so many nonces and no more; of lives before them the num
   CHECK(old.descends_from(life(oldest_told - 1, 500).newest()));
 }
 
+TEST_CASE("a life is well-formed when it tells as many nonces as there were lives, up to the bound", "[store_life]") {
+  for (const std::uint64_t number : {1U, 2U, 63U, 64U, 65U, 1000U}) {
+    StoreLife one = life(number);
+    CAPTURE(number);
+    CHECK(one.is_well_formed());
+    one.nonces.pop_back();
+    CHECK_FALSE(one.is_well_formed());
+    one.nonces.resize(one.nonces.size() + 2);
+    CHECK_FALSE(one.is_well_formed());
+  }
+  CHECK_FALSE(StoreLife{}.is_well_formed());
+  CHECK_FALSE(StoreLife{7, 0, {1}}.is_well_formed());
+  StoreLife late = life(64);
+  late.number = StoreLife::number_max;
+  CHECK(late.is_well_formed());
+  CHECK_FALSE(late.next(1).is_well_formed());
+  late.number = UINT64_MAX;
+  CHECK_FALSE(late.is_well_formed());
+}
+
 TEST_CASE("a life that tells no nonce, as a stranger may say, has none", "[store_life]") {
   const StoreLife bare{7, 3, {}};
   CHECK(bare.newest() == MetLife{7, 3, 0});

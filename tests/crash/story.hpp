@@ -120,8 +120,8 @@ struct Moment {
 
 inline NodeId peer(std::uint64_t number) { return NodeId{number + 1}; }
 /// In which a peer is met, and that of an older copy of the same directory.
-inline StoreLife life_of(NodeId met) { return {met.value() * 1'000'003, 5, {met.value()}}; }
-inline StoreLife older_life_of(NodeId met) { return {met.value() * 1'000'003, 5, {met.value() + 1}}; }
+inline StoreLife life_of(NodeId met) { return {met.value() * 1'000'003, 1, {met.value()}}; }
+inline StoreLife older_life_of(NodeId met) { return {met.value() * 1'000'003, 1, {met.value() + 1}}; }
 
 /// Lets a storage live through a story, and remembers the disk after each of its operations.
 class Life {

@@ -105,7 +105,7 @@ void understand(const Frame& frame) {
     Greeter greeter{config, {7, 1, {1}}};
     Hello hello;
     if (!decode(frame.payload, hello)) return;
-    const HelloReply reply = greeter.reply(greeter.refusal_of(hello));
+    const HelloReply reply = greeter.reply(hello, greeter.refusal_of(hello));
     Buffer out;
     append_hello_reply_frame(out, fingerprint, reply);
     check(out.size() <= frame_header_bytes + hello_bytes_max, "the answer to a hello fits into what a stranger reads");

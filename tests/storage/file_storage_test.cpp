@@ -58,6 +58,13 @@ struct Rig {
     store.reset();
     store.emplace(config_in(dir / "data"), small_segments, TestFiles{control});
   }
+  /// Each of these slots has a segment of its own, so that the first ones are not kept open.
+  void fill_segments(std::uint64_t slots) {
+    for (std::uint64_t slot = 1; slot <= slots; ++slot) {
+      store->append(learn(slot, noise(9000, static_cast<std::uint32_t>(slot))));
+      if (const Status status = store->flush(); !status.ok()) throw std::runtime_error(status.text);
+    }
+  }
   void fail_each(Call call, std::error_code error) {
     control->fault = [=](Call made) { return made == call ? error : std::error_code{}; };
   }
@@ -235,6 +242,90 @@ TEST_CASE("on a full disk the records wait, and are written once there is space"
     rig.open();
     CHECK(rig.store->recover().promised == ballot(1));
     CHECK(rig.store->recover().chosen_through <= Slot{20});
+  }
+}
+
+// A burst of connections takes the descriptors, say. That it met a node with more segments than it keeps open must not
+// end that node.
+TEST_CASE("a read without a file descriptor or memory gives nothing for now, and condemns no disk", "[file_storage]") {
+  for (const std::error_code& error : passing_errors) {
+    Rig rig;
+    rig.fill_segments(20);
+    rig.fail_each(Call::open, error);
+    CHECK_FALSE(rig.store->read(Slot{1}));
+    rig.fail_nothing();
+    rig.store->append(promise(2));
+    CHECK(rig.store->flush().ok());
+    CHECK(text_of(rig.store->read(Slot{1})) == noise(9000, 1));
+  }
+}
+
+TEST_CASE("a segment that is gone is the disk's failure", "[file_storage]") {
+  Rig rig;
+  rig.fill_segments(20);
+  rig.fail_each(Call::open, std::make_error_code(std::errc::no_such_file_or_directory));
+  CHECK_FALSE(rig.store->read(Slot{1}));
+  rig.fail_nothing();
+  rig.store->append(promise(2));
+  CHECK(rig.store->flush().code == Errc::storage_failed);
+}
+
+TEST_CASE("a flush without a file descriptor or memory keeps the records, and a later one writes them",
+          "[file_storage]") {
+  for (const std::error_code& error : passing_errors)
+    for (const bool needs_segment : {false, true}) {
+      CAPTURE(error.message(), needs_segment);
+      Rig rig;
+      rig.fill_segments(20);
+      if (needs_segment) {
+        rig.store->append(learn(21, noise(9000, 21)));
+      } else {
+        for (std::uint64_t slot = 1; slot <= 18; ++slot) REQUIRE(rig.store->read(Slot{slot}));
+        rig.store->append(learn(21, "later"));
+      }
+      rig.fail_each(Call::open, error);
+      for (int attempt = 0; attempt < 2; ++attempt) {
+        const Status status = rig.store->flush();
+        CHECK(status.code == Errc::storage_full);
+        CHECK_THAT(status.text, ContainsSubstring("until that has passed"));
+      }
+      CHECK(rig.store->durable() == WriteTicket{20});
+      CHECK(rig.store->read(Slot{21}));
+      rig.fail_nothing();
+      CHECK(rig.store->flush().ok());
+      CHECK(rig.store->durable() == WriteTicket{21});
+      rig.open();
+      CHECK(rig.store->recover().chosen_through == Slot{21});
+    }
+}
+
+TEST_CASE("a directory that cannot be opened for its sync, for want of descriptors, is synced later",
+          "[file_storage]") {
+  for (const std::error_code& error : passing_errors) {
+    CAPTURE(error.message());
+    Rig rig;
+    rig.fill_segments(3);
+    rig.store->append(learn(4, noise(9000, 4)));
+    rig.fail_each(Call::sync_directory, error);
+    const Status status = rig.store->flush();
+    const Image crashed = image_of(rig.dir / "data");
+    rig.fail_nothing();
+    int syncs = 0;
+    rig.control->fault = [&](Call call) { return syncs += call == Call::sync_directory, std::error_code{}; };
+    if (error == std::errc::not_enough_memory) {  // which the sync itself may have answered
+      CHECK(status.code == Errc::storage_failed);
+      CHECK(rig.store->flush().code == Errc::storage_failed);
+      continue;
+    }
+    CHECK(status.code == Errc::storage_full);
+    CHECK(rig.store->flush().ok());
+    CHECK(syncs == 1);
+    rig.open();
+    CHECK(rig.store->recover().chosen_through == Slot{4});
+    rig.store.reset();
+    put_back(crashed, rig.dir / "data");
+    rig.open();
+    CHECK(rig.store->recover().chosen_through == Slot{3});
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 
 #include <catch2/catch_test_macros.hpp>
@@ -127,6 +128,26 @@ TEST_CASE("the file of lives of another directory is refused", "[life_file]") {
   CHECK(life_in(dir / "a").incarnation != life_in(dir / "b").incarnation);
   std::filesystem::copy_file(dir / "a/life", dir / "b/life", std::filesystem::copy_options::overwrite_existing);
   CHECK_THAT(refusal_in(dir / "b"), ContainsSubstring("b/life' is damaged"));
+}
+
+TEST_CASE("a file of lives that tells what no life is like is damaged, though its checksum holds", "[life_file]") {
+  TempDir dir;
+  CHECK(life_in(dir / "data").number == 1);
+  const Image whole = image_of(dir / "data");
+  const auto put_number = [&](std::uint64_t number) {
+    Image image = whole;
+    std::string& file = image["life"];
+    for (std::size_t i = 0; i < 8; ++i) file[16 + i] = static_cast<char>(number >> (8 * i));
+    const std::uint32_t crc = crc32c(std::as_bytes(std::span{file}.first(file.size() - 4)));
+    for (std::size_t i = 0; i < 4; ++i) file[file.size() - 4 + i] = static_cast<char>(crc >> (8 * i));
+    put_back(image, dir / "data");
+  };
+  for (const std::uint64_t number : {std::uint64_t{0}, std::uint64_t{2}, UINT64_MAX}) {
+    put_number(number);
+    CHECK_THAT(refusal_in(dir / "data"), ContainsSubstring("data/life' is damaged"));
+  }
+  put_number(1);
+  CHECK(life_in(dir / "data").number == 2);
 }
 
 TEST_CASE("a crash while a life is begun leaves the old one or the new one", "[life_file]") {

@@ -141,3 +141,19 @@ TEST_CASE("a crash while a peer is remembered leaves the old book or the new one
   CHECK_FALSE(admits(store, n2, wiped));
   CHECK(admits(store, n3, of_n3));
 }
+
+TEST_CASE("a life that no directory can have is refused, not met, and no reason to remove a file", "[peer_book]") {
+  TempDir dir;
+  TestStorage store{config_in(dir / "data"), small_segments};
+  for (const bool is_known : {false, true}) {
+    if (is_known) REQUIRE(admits(store, n2, second));
+    const Image before = image_of(dir / "data");
+    for (const StoreLife& forged : {StoreLife{22, UINT64_MAX, {}}, StoreLife{22, 2, {102}}, StoreLife{22, 9, {}}}) {
+      const Refusal refusal = store.refusal_of_peer(n2, forged);
+      CHECK(refusal.code == RefusalCode::other);
+      CHECK_THAT(refusal.text, ContainsSubstring("a malformed life") && !ContainsSubstring("remove the file"));
+    }
+    CHECK(image_of(dir / "data") == before);
+  }
+  CHECK(admits(store, n2, second));
+}

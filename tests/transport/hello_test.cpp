@@ -124,10 +124,32 @@ TEST_CASE("a node that comes back in a later life is welcome; one with an older 
   CHECK(rig.refusal_of_life(second_life).is_welcome());
   CHECK(rig.refusal_of_life(second_life.next(103)).is_welcome());
   CHECK(rig.refusal_of_life(second_life).code == RefusalCode::outdated);
-  const HelloReply reply = rig.greeter.reply(rig.refusal_of_life(copy_of_first));
+  const HelloReply reply = rig.greeter.reply(rig.good, rig.refusal_of_life(copy_of_first));
   CHECK_FALSE(reply.accepted);
   CHECK(reply.code == RefusalCode::outdated);
   CHECK_THAT(reply.reason, ContainsSubstring("an older copy"));
+}
+
+TEST_CASE("a life that no directory can have is refused and leaves no memory", "[hello]") {
+  Rig rig;
+  for (const StoreLife& forged : {StoreLife{22, UINT64_MAX, {}}, StoreLife{22, 9, {101}}, StoreLife{}}) {
+    CHECK(rig.refusal_of_life(forged).code == RefusalCode::other);
+    CHECK_THAT(rig.refusal_of_life(forged).text, ContainsSubstring("a malformed life"));
+    CHECK_FALSE(rig.greeter.refusal_of(NodeId{2}, HelloReply{true, {}, NodeId{2}, forged}).is_welcome());
+  }
+  CHECK(rig.greeter.refusal_of(rig.good).is_welcome());
+}
+
+TEST_CASE("a node tells its life to a peer that is welcome or outdated, and to nobody else", "[hello]") {
+  const Rig rig;
+  const StoreLife own{11, 1, {1}};
+  Hello client = rig.good;
+  client.role = Role::client;
+  CHECK(rig.greeter.reply(rig.good, {}).life == own);
+  CHECK(rig.greeter.reply(rig.good, {"older", RefusalCode::outdated}).life == own);
+  CHECK(rig.greeter.reply(rig.good, {"no"}).life == StoreLife{});
+  CHECK(rig.greeter.reply(client, {}).life == StoreLife{});
+  CHECK(rig.greeter.reply(client, {"older", RefusalCode::outdated}).life == StoreLife{});
 }
 
 TEST_CASE("who judges peers durably is asked at each greeting, and what it throws refuses", "[hello]") {

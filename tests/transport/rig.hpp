@@ -231,7 +231,9 @@ struct FakePeer {
     fingerprint = cluster.config.fingerprint();
   }
   /// Lets node 1 in; does not read on.
-  void greet() { answer(greeter.reply({})); }
+  void greet() { answer(reply({})); }
+  /// To a peer's hello.
+  [[nodiscard]] HelloReply reply(Refusal refusal) const { return greeter.reply(Hello{}, std::move(refusal)); }
   /// Node 1 dials, and hears that.
   void answer(const HelloReply& reply) {
     bool is_accepted = false;

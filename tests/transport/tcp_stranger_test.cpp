@@ -109,7 +109,7 @@ TEST_CASE("tcp: that its disk is outdated a node believes of a member alone, on 
     REQUIRE(run_until(cluster.io, [&] { return cluster.node(1).is_up(n2); }));
   }
   FakePeer peer{cluster, life};
-  HelloReply reply = peer.greeter.reply({"it is an older copy", RefusalCode::outdated});
+  HelloReply reply = peer.reply({"it is an older copy", RefusalCode::outdated});
   bool is_believed = false;
   SECTION("a member's word") { is_believed = true; }
   SECTION("a refusal for any other reason") { reply.code = RefusalCode::other; }
@@ -121,6 +121,51 @@ TEST_CASE("tcp: that its disk is outdated a node believes of a member alone, on 
   REQUIRE(run_until(cluster.io, [&] { return cluster.heard_by(1).has_refusal("refuses this node: it is an older"); }));
   settle(cluster.io);
   CHECK(cluster.heard_by(1).outdated.size() == (is_believed ? 1 : 0));
+}
+
+TEST_CASE("tcp: of its directory's life a node tells clients and those whom it refuses nothing", "[tcp]") {
+  Cluster cluster{2};
+  cluster.start(1);
+  Hello hello = Greeter{cluster.config_of(2), first_life_of(2)}.hello_to(n1);
+  const auto life_told = [&] {
+    RawPeer raw{cluster.io, cluster.port(1)};
+    raw.listen();
+    raw.hello(hello);
+    const HelloReply reply = raw.greeting();
+    CHECK(reply.node == n1);
+    if (!reply.accepted) CHECK(run_until(cluster.io, [&] { return raw.is_closed; }));
+    return reply.life;
+  };
+  CHECK(life_told() == first_life_of(1));
+  hello.life = {hello.life.incarnation, 1, {5}};
+  CHECK(life_told() == first_life_of(1));  // an outdated member, who stops for it
+  ++hello.life.incarnation;
+  CHECK(life_told() == StoreLife{});
+  hello.life = {first_life_of(2).incarnation, UINT64_MAX, {}};
+  CHECK(life_told() == StoreLife{});
+  hello.from = n3;
+  CHECK(life_told() == StoreLife{});
+  hello = client_hello();
+  CHECK(life_told() == StoreLife{});
+  hello.cluster = "other";
+  CHECK(life_told() == StoreLife{});
+}
+
+TEST_CASE("tcp: one forged hello does not depose the node whose name it bears", "[tcp]") {
+  Cluster cluster{2};
+  cluster.start(1);
+  cluster.start(2);
+  REQUIRE(is_connected(cluster));
+  RawPeer forger{cluster.io, cluster.port(1)};
+  forger.listen();
+  forger.hello(Greeter{cluster.config_of(2), {first_life_of(2).incarnation, UINT64_MAX, {}}}.hello_to(n1));
+  const HelloReply reply = forger.greeting();
+  CHECK(reply.code == RefusalCode::other);
+  CHECK_THAT(reply.reason, ContainsSubstring("a malformed life"));
+  cluster.stop(2);
+  cluster.start(2);
+  CHECK(is_connected(cluster));
+  CHECK(cluster.heard_by(2).outdated.empty());
 }
 
 TEST_CASE("tcp: refused, a node pauses before it tries again", "[tcp]") {

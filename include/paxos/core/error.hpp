@@ -14,7 +14,7 @@ enum class Errc {
   overloaded,        ///< the queue of waiting commands is full (Config::pending_bytes_max)
   too_large,         ///< the command exceeds Config::command_bytes_max
   stopped,           ///< the node was stopped before the command left it
-  storage_full,      ///< the disk has no space; the node takes no new commands until it has
+  storage_full,      ///< the disk has no space, or the process no file descriptor; no new commands until it has
   storage_failed,    ///< a write or a flush failed; the node confirms nothing any more
   undecodable,       ///< the command's bytes do not decode as Machine::Command
   session_expired,   ///< the session was evicted since the command was issued; it may have run before that

@@ -11,11 +11,17 @@
 namespace paxos {
 
 /// The newest life of each peer's data directory that a node has met, and the rule who may still come: that life, or
-/// one that descends from it. Whoever else comes by the peer's name has forgotten votes of the peer's.
+/// one that descends from it, if it is well-formed. Whoever else comes by the peer's name has forgotten votes of the
+/// peer's.
 class LivesMet {
  public:
   /// `memory`: what remembers the peer, for the text.
   [[nodiscard]] Refusal refusal_of(NodeId peer, const StoreLife& life, const std::string& memory) const {
+    if (!life.is_well_formed())
+      return {"node " + to_string(peer) + " tells a malformed life of its data directory (number " +
+              std::to_string(life.number) + ", " + std::to_string(life.nonces.size()) +
+              " nonces): the number must be 1 to 2^62 - 1, with a nonce for each of the last " +
+              std::to_string(StoreLife::told_max) + " lives; run one release on all nodes"};
     const auto known = newest_.find(peer);
     if (known == newest_.end() || life.descends_from(known->second)) return {};
     const MetLife& met = known->second;

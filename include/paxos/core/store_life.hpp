@@ -1,6 +1,7 @@
 // Copyright (c) the paxos authors. MIT licence.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -31,10 +32,18 @@ struct StoreLife {
   std::vector<std::uint64_t> nonces;  ///< random, one for each opening, this life's first; at most `told_max`
 
   static constexpr std::size_t told_max = 64;
+  static constexpr std::uint64_t number_max = (std::uint64_t{1} << 62) - 1;
+
+  /// Whether it can be the life of any directory. A stranger may say otherwise: without nonces, or with a number that
+  /// nobody comes after, it would pass for the newest life.
+  [[nodiscard]] bool is_well_formed() const {
+    return number >= 1 && number <= number_max && nonces.size() == std::min<std::uint64_t>(number, told_max);
+  }
 
   [[nodiscard]] MetLife newest() const { return {incarnation, number, nonces.empty() ? 0 : nonces.front()}; }
 
-  /// Whether it is that life or one that comes after it. Of lives before the oldest nonce the number alone tells.
+  /// Whether it, a well-formed one, is that life or one that comes after it. Of lives before the oldest nonce the
+  /// number alone tells.
   [[nodiscard]] bool descends_from(const MetLife& met) const {
     if (incarnation != met.incarnation || number < met.number) return false;
     const std::uint64_t lives_ago = number - met.number;

@@ -33,13 +33,15 @@ struct Recovered {
 /// counts. It may block, and is called off the event loop, one call at a time, while append(), read() and backlog()
 /// go on. It answers
 ///   - ok: durable() covers all that was appended before the call;
-///   - Errc::storage_full: nothing is lost, the records are kept; a later flush() may do;
+///   - Errc::storage_full: nothing is lost, the records are kept; a later flush() may do (for want of space, or of a
+///     file descriptor, say);
 ///   - any other code: what the disk holds is unknown. The node stops, because an acceptor that guesses can break a
 ///     promise. After that flush() must never answer ok again.
 ///
 /// read() gives the chosen value of a slot that a ChosenRecord or LearnRecord covers, appended in this life or
 /// recovered; nullopt when it is not known. When the disk fails, or has damaged the bytes, it answers nullopt too, and
-/// every later flush() fails: a node that cannot give what it knows as chosen must not stay in the others' way.
+/// every later flush() fails: a node that cannot give what it knows as chosen must not stay in the others' way. It may
+/// answer nullopt for a moment and no more, when the process lacks a file descriptor, say.
 ///
 /// recover() is called once, before anything else. What it returns must be durable: a storage that finds records which
 /// were never flushed flushes them before it believes them.
@@ -54,7 +56,7 @@ concept Storage = requires(S& store, const S& read_only, const Record& record, S
 };
 
 /// A Storage that a Node can open, and whose lives its peers can tell apart. life() was durable before anything else of
-/// that life happened; a storage that forgets everything has another incarnation each time.
+/// that life happened, and is well-formed; a storage that forgets everything has another incarnation each time.
 template <class S>
 concept NodeStorage = Storage<S> && std::constructible_from<S, const Config&> && requires(const S& store) {
   { store.life() } -> std::convertible_to<StoreLife>;

@@ -38,9 +38,10 @@ struct FileStorageOptions {
 /// A Storage in files: a write-ahead log in Config::data_dir, whose format segment.hpp gives. Knows no protocol.
 ///
 /// append(), read(), durable() and backlog() may be called on one thread while flush() or prepare() runs on another.
-/// A flush that fails for any reason but space is final: all later ones answer the same. On a full disk the records
-/// stay in memory, their places are kept, and the next flush() writes them there again. A disk sector of 512 bytes is
-/// taken to be written whole or in a first part, without harm to sectors beside it.
+/// A flush that fails for any reason but want of space, memory or file descriptors is final: all later ones answer the
+/// same. On a full disk the records stay in memory, their places are kept, and the next flush() writes them there
+/// again. A disk sector of 512 bytes is taken to be written whole or in a first part, without harm to sectors beside
+/// it.
 template <FileSystem Files>
 class BasicFileStorage {
  public:
@@ -135,12 +136,13 @@ class BasicFileStorage {
   [[nodiscard]] std::size_t backlog() const { return backlog_.load(std::memory_order_relaxed); }
 
   /// A disk that fails a read, or has damaged what it held, is not trusted with another flush: who said that it knows a
-  /// slot as chosen, and cannot give it, keeps the others from finding it again.
+  /// slot as chosen, and cannot give it, keeps the others from finding it again. Want of memory or file descriptors is
+  /// not the disk's.
   [[nodiscard]] std::optional<Value> read(Slot slot) {
     detail::FrameLocation location;
     std::error_code error;
     auto value = find(slot, location, error);
-    if (value || location.segment == 0) return value;
+    if (value || location.segment == 0 || detail::is_passing(error)) return value;
     const std::string where = "at offset " + std::to_string(location.offset);
     const std::lock_guard lock{mutex_};
     if (failure_.ok())
@@ -300,7 +302,7 @@ class BasicFileStorage {
     for (const auto& chunk : writing_.chunks) {
       auto& file = written.emplace_back();
       if (const auto error = segments_.open(chunk.segment.number, file))
-        return failed(chunk.segment.number, "cannot be opened", error, true);
+        return failed(chunk.segment.number, "cannot be opened", error, false);
       if (const auto error = detail::write_fully(files_, *file, chunk.bytes, chunk.offset))
         return failed(chunk.segment.number, "cannot be written at offset " + std::to_string(chunk.offset), error,
                       false);
@@ -318,6 +320,8 @@ class BasicFileStorage {
     const std::string text = "'" + segments_.path(segment) + "' " + what + ": " + error.message();
     if (!is_final && detail::is_out_of_space(error))
       return {Errc::storage_full, text + "; the records wait in memory until there is space"};
+    if (!is_final && detail::is_passing(error))
+      return {Errc::storage_full, text + "; the records wait in memory until that has passed"};
     return {Errc::storage_failed,
             text +
                 "; what the disk holds is unknown, so this node confirms nothing any more. Check the disk, then "

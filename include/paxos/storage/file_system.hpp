@@ -172,6 +172,16 @@ namespace detail {
   return error == std::errc::no_space_on_device || error.value() == EDQUOT;
 }
 
+/// The process, or the machine, has no file descriptor left.
+[[nodiscard]] inline bool is_out_of_files(const std::error_code& error) {
+  return error == std::errc::too_many_files_open || error == std::errc::too_many_files_open_in_system;
+}
+
+/// It says nothing about the disk, and may be gone in a moment.
+[[nodiscard]] inline bool is_passing(const std::error_code& error) {
+  return is_out_of_files(error) || error == std::errc::not_enough_memory;
+}
+
 /// Writes all of it, however short the single writes are.
 template <FileSystem Files>
 [[nodiscard]] std::error_code write_fully(Files& files, typename Files::File& file, std::span<const std::byte> bytes,

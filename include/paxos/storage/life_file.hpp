@@ -50,9 +50,11 @@ class LifeFile {
     if (!file_.is_there())
       throw StorageError("'" + file_.path() + "' is missing, so nobody can say whether this directory is the newest. " +
                          damage_cure);
-    if (!file_.read(content_) || content_.life.incarnation != directory.identity().incarnation)
+    if (!file_.read(content_) || content_.life.incarnation != directory.identity().incarnation ||
+        !content_.life.is_well_formed())
       throw StorageError("'" + file_.path() +
-                         "' is damaged (its checksum does not hold, or it is another directory's), so nobody can say " +
+                         "' is damaged (its checksum does not hold, it is another directory's, or no life is like "
+                         "that), so nobody can say " +
                          "whether this directory is the newest. " + damage_cure);
     if (content_.outdated_by != NodeId{})
       throw StorageError("data_dir '" + directory.path() + "' is an older copy: node " +

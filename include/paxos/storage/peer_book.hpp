@@ -33,14 +33,16 @@ class PeerBook {
   /// Whether the peer may come in that life. A new one is remembered, durably, before the answer is given; throws
   /// StorageError when that fails.
   [[nodiscard]] Refusal refusal_of(NodeId peer, const StoreLife& life) {
-    if (lives_.has_met(peer, life)) return {};
     Refusal refusal = lives_.refusal_of(peer, life, "'" + file_.path() + "'");
     if (!refusal.is_welcome()) {
-      refusal.text += ". Only if node " + to_string(peer) +
-                      " is right and that file is wrong: stop this node, remove the file, and start it again with the "
-                      "right one up";
+      if (life.is_well_formed())
+        refusal.text +=
+            ". Only if node " + to_string(peer) +
+            " is right and that file is wrong: stop this node, remove the file, and start it again with the "
+            "right one up";
       return refusal;
     }
+    if (lives_.has_met(peer, life)) return {};
     LivesMet more = lives_;
     more.meet(peer, life.newest());
     ensure(more.newest().size() <= members_max, "PeerBook: more peers than a cluster has members");

@@ -54,9 +54,15 @@ class SegmentFiles {
       return error;
     }
     sync_failed = true;
-    if ((error = files_.sync(*next_)) || (error = files_.rename(next_path(), path(header.number))) ||
-        (error = files_.sync_directory(directory_.path())))
+    if ((error = files_.sync(*next_)) || (error = files_.rename(next_path(), path(header.number)))) return error;
+    if ((error = files_.sync_directory(directory_.path()))) {
+      // Then the directory could not be opened, and no sync was tried. A later try replaces the file by one like it.
+      if (is_out_of_files(error)) {
+        sync_failed = false;
+        drop_next();
+      }
       return error;
+    }
     sync_failed = false;
     const std::lock_guard lock{mutex_};
     keep(header.number, std::exchange(next_, nullptr));

@@ -63,7 +63,7 @@ struct HelloReply {
   bool accepted = false;
   std::string reason;  ///< why not; empty when accepted
   NodeId node;         ///< who answers
-  StoreLife life;      ///< of the data directory of `node`
+  StoreLife life;      ///< of the data directory of `node`; told to a peer that is welcome or outdated, else empty
   RefusalCode code = RefusalCode::none;
 
   friend bool operator==(const HelloReply&, const HelloReply&) = default;
@@ -99,8 +99,11 @@ class Greeter {
   [[nodiscard]] Hello hello_to(NodeId peer) const {
     return Hello{wire_version, cluster_, fingerprint_, id_, peer, life_, Role::peer};
   }
-  [[nodiscard]] HelloReply reply(Refusal refusal) const {
-    return HelloReply{refusal.is_welcome(), std::move(refusal.text), id_, life_, refusal.code};
+  /// Who knows this node's life could pass for the next one, so none but members hear it. An outdated one must: it
+  /// believes its end of nobody else than a directory that it knows.
+  [[nodiscard]] HelloReply reply(const Hello& hello, Refusal refusal) const {
+    const bool is_told = hello.role == Role::peer && (refusal.is_welcome() || refusal.code == RefusalCode::outdated);
+    return HelloReply{refusal.is_welcome(), std::move(refusal.text), id_, is_told ? life_ : StoreLife{}, refusal.code};
   }
 
   /// Both sides report it.

@@ -141,7 +141,7 @@ class Incoming final : public ConnectionOwner, public std::enable_shared_from_th
 
   void answer(Refusal refusal) {
     Buffer frame;
-    append_hello_reply_frame(frame, shared_->fingerprint, shared_->greeter.reply(std::move(refusal)));
+    append_hello_reply_frame(frame, shared_->fingerprint, shared_->greeter.reply(hello_, std::move(refusal)));
     connection_->queue().push_frame(frame);
   }
 

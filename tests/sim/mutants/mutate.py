@@ -248,8 +248,8 @@ EDITS = [
       return last_ticket_;
     }
     return WriteTicket{durable_.load(std::memory_order_acquire)};"""),
-    ("storage/file_storage.hpp", "if (value || location.segment == 0) return value;",
-     "if (value || location.segment == 0 || MUTANT(failed-read-ignored)) return value;"),
+    ("storage/file_storage.hpp", "detail::is_passing(error)) return value;",
+     "detail::is_passing(error) || (error && MUTANT(failed-read-ignored))) return value;"),
     ("storage/file_storage.hpp", "        if (status.code != Errc::storage_full) failure_ = status;\n",
      """        if (status.code != Errc::storage_full && !MUTANT(failed-flush-is-not-final)) failure_ = status;
         if (status.code == Errc::storage_full && MUTANT(full-disk-drops-records)) writing_.clear();
