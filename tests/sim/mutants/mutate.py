@@ -188,11 +188,10 @@ EDITS = [
         pending.is_with_proposer = false;
         hand_over(pending, ways, now, propose);"""),
     # Who leads.
-    ("role/leader_election.hpp", "return membership_.is_quorum(supporters_) ? Advice::stand : Advice::none;\n  }\n\n  /// Whether a quorum answered",
-     """return membership_.is_quorum(supporters_) || MUTANT(no-pre-vote) ? Advice::stand : Advice::none;
-  }
-
-  /// Whether a quorum answered"""),
+    ("role/leader_election.hpp", "    return outcome();\n  }\n\n  /// Of the poll",
+     "    return MUTANT(no-pre-vote) ? Advice::stand : outcome();\n  }\n\n  /// Of the poll"),
+    ("role/leader_election.hpp", "    return poll(now, chosen_through);\n",
+     "    if (!may_lead && MUTANT(stalled-disk-does-not-poll)) return Advice::none;\n    return poll(now, chosen_through);\n"),
     ("role/leader_election.hpp", "    if (standing_ == Standing::leader) return false;\n",
      """    if (MUTANT(support-against-a-leader)) return true;
     if (standing_ == Standing::leader) return false;
@@ -243,7 +242,8 @@ EDITS = [
       return last_ticket_;
     }
     return WriteTicket{durable_.load(std::memory_order_acquire)};"""),
-    ("storage/file_storage.hpp", "if (!error) return value;", "if (!error || MUTANT(failed-read-ignored)) return value;"),
+    ("storage/file_storage.hpp", "    if (failure_.ok())\n      failure_ = error ? failed(location.segment, \"cannot be read",
+     "    if (failure_.ok() && !MUTANT(failed-read-ignored))\n      failure_ = error ? failed(location.segment, \"cannot be read"),
     ("storage/file_storage.hpp", "        if (status.code != Errc::storage_full) failure_ = status;\n",
      """        if (status.code != Errc::storage_full && !MUTANT(failed-flush-is-not-final)) failure_ = status;
         if (status.code == Errc::storage_full && MUTANT(full-disk-drops-records)) writing_.clear();
@@ -319,6 +319,7 @@ EDITS = [
 DIRECTED = {
     "acks-of-other-reigns": "role/leader_election",
     "stalled-disk-ignored": "role/leader_election",
+    "stalled-disk-does-not-poll": "role/leader_election_ways",
     "handed-over-to-a-laggard": "role/leader_election",
     "anybody-hands-over": "role/leader_election",
     "no-back-off": "role/leader_election",
