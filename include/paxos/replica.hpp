@@ -215,7 +215,7 @@ class Replica {
   // Phase 1.
 
   void handle(NodeId from, const Prepare& prepare, Time now) {
-    if (!is_owned(from, prepare.ballot) || is_congested()) return;
+    if (!is_owned(from, prepare.ballot, now) || is_congested()) return;
     const Ballot before = acceptor_.promised();
     acceptor_.on_prepare(from, prepare);
     if (from == config_.id || prepare.ballot < acceptor_.promised()) return;
@@ -236,7 +236,7 @@ class Replica {
   // Phase 2.
 
   void handle(NodeId from, const Accept& accept, Time now) {
-    if (!is_owned(from, accept.ballot) || is_congested()) return;
+    if (!is_owned(from, accept.ballot, now) || is_congested()) return;
     const Ballot before = acceptor_.promised();
     acceptor_.on_accept(from, accept);
     if (acceptor_.promised() > before) observer_.on_promised(acceptor_.promised());
@@ -246,14 +246,14 @@ class Replica {
   }
 
   void handle(NodeId from, const Accepted& accepted, Time) { proposer_.on_accepted(from, accepted); }
-  void handle(NodeId, const Nack& nack, Time now) {
-    if (!ballots_.hear(nack.promised)) return;
+  void handle(NodeId from, const Nack& nack, Time now) {
+    if (!ballots_.hear(from, nack.promised, now)) return;
     if (proposer_.phase() == Proposer<Box>::Phase::idle || nack.promised <= proposer_.ballot()) return;
     follow_advice(Advice::resign, now);
   }
 
   void handle(NodeId from, const Chosen& chosen, Time now) {
-    if (!is_owned(from, chosen.ballot)) return;
+    if (!is_owned(from, chosen.ballot, now)) return;
     if (chosen.ballot >= acceptor_.promised()) hear_leader(from, chosen.ballot, now);
     learn_through(from, chosen.ballot, chosen.through, now);
   }
@@ -261,7 +261,7 @@ class Replica {
   // Leadership.
 
   void handle(NodeId from, const Heartbeat& heartbeat, Time now) {
-    if (!is_owned(from, heartbeat.ballot)) return;
+    if (!is_owned(from, heartbeat.ballot, now)) return;
     if (heartbeat.ballot < acceptor_.promised()) return acceptor_.refuse(from);
     hear_leader(from, heartbeat.ballot, now);
     election_.on_told(from, heartbeat.is_heard);
@@ -280,7 +280,7 @@ class Replica {
   }
 
   void handle(NodeId from, const PreVoteReply& reply, Time now) {
-    if (!ballots_.hear(reply.promised)) return;
+    (void)ballots_.hear(from, reply.promised, now);  // believed or not, the rest is a hint, and good for all that
     catch_up_.on_progress(from, reply.chosen_through, now);
     follow_advice(election_.on_pre_vote_reply(from, reply), now);
   }
@@ -414,8 +414,8 @@ class Replica {
     observer_.on_standing(reported_standing_, election_.leader_ballot());
   }
 
-  [[nodiscard]] bool is_owned(NodeId from, const Ballot& ballot) {
-    if (ballots_.hear_from(from, ballot)) return true;
+  [[nodiscard]] bool is_owned(NodeId from, const Ballot& ballot, Time now) {
+    if (ballots_.hear_from(from, ballot, now)) return true;
     observer_.on_dropped(from, "the ballot is not the sender's, or out of reach");
     return false;
   }
@@ -436,7 +436,7 @@ class Replica {
   Submitter<Box> submitter_;
   Reader<Box> reader_;
   ReplicatedState<Machine> state_;
-  BallotBook ballots_{membership_};
+  BallotBook ballots_{config_};
   DiskWatch disk_{config_.disk_stall_timeout};
   ReignWatch reign_watch_{2 * config_.election_timeout, config_.disk_stall_timeout};
   Standing reported_standing_ = Standing::follower;

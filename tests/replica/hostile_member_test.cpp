@@ -54,6 +54,14 @@ class Rig {
            runs_a_command(two_);
   }
   [[nodiscard]] bool has_lied() const { return !lie_; }
+  /// Node 3 says it to node 1, whose answers are lost.
+  void say(const Message& lie) {
+    one_.replica.on_message(n3, lie, now_);
+    one_.replica.end_turn(now_);
+    one_.replica.on_flushed(one_.disk.flush(), now_);
+    (void)one_.net.take();
+  }
+  void pass(Duration time) { now_ += time; }
 
  private:
   [[nodiscard]] bool runs_a_command(Honest& node) {
@@ -101,6 +109,8 @@ const std::vector<Slot> ends{Slot{(std::uint64_t{1} << 62) - 1}, Slot{std::uint6
 const std::vector<std::uint64_t> rounds{BallotBook::reach,      BallotBook::reach + 1, (std::uint64_t{1} << 62) - 1,
                                         std::uint64_t{1} << 62, ~std::uint64_t{0} - 1, ~std::uint64_t{0}};
 
+std::optional<Message> nothing(const Message*) { return std::nullopt; }
+
 /// The two get on, whatever `lie` says to node 1.
 void check(const std::string& what, const Rig::Lie& lie) {
   INFO(what);
@@ -124,6 +134,47 @@ TEST_CASE("Replica: nothing that a member says once keeps the others from leadin
               [&](const Message*) { return message; });
     }
   }
+}
+
+// What node 1 believes, node 2 has to hear from it.
+TEST_CASE("Replica: nor do many lies at once of a member that then falls silent", "[replica][hostile]") {
+  const std::uint64_t far = BallotBook::reach;
+  const std::vector<std::function<Message(std::uint64_t)>> lies{
+      [&](std::uint64_t i) { return Prepare{{i * far, n3}, Slot{1}}; },
+      [&](std::uint64_t i) { return Heartbeat{{i * far, n3}, i, {}}; },
+      [&](std::uint64_t i) { return Nack{{i * far, n2}}; },
+      [&](std::uint64_t) { return Nack{{std::uint64_t{1} << 62, n2}}; },
+      [&](std::uint64_t i) { return PreVoteReply{i, true, {i * far, n1}, {}}; }};
+  for (std::size_t kind = 0; kind < lies.size(); ++kind) {
+    INFO("lie " << kind);
+    Rig rig{nothing};
+    REQUIRE(rig.works());
+    for (std::uint64_t i = 1; i <= 200; ++i) {
+      rig.say(lies[kind](i));
+      if (i % 20 == 0) rig.pass(1ms);
+    }
+    CHECK(rig.works());
+  }
+}
+
+// Whoever believed a lie may not have promised it.
+TEST_CASE("Replica: an answer to a poll counts, though it names a ballot out of reach", "[replica][hostile]") {
+  Honest one{n1};
+  Time now = t0;
+  const auto end_turn = [&] {
+    one.replica.end_turn(now);
+    one.replica.on_flushed(one.disk.flush(), now);
+  };
+  while (one.net.all<PreVote>().empty()) {
+    now += 12ms;
+    one.replica.on_tick(now);
+    end_turn();
+  }
+  const auto nonce = one.net.all<PreVote>().at(0).second.nonce;
+  one.replica.on_message(n2, PreVoteReply{nonce, true, {3 * BallotBook::reach, n3}, {}}, now);
+  end_turn();
+  REQUIRE(one.net.all<Prepare>().size() == 2);
+  CHECK(one.net.all<Prepare>()[0].second.ballot == Ballot{BallotBook::reach + 1, n1});
 }
 
 TEST_CASE("Replica: nor does any answer to its Prepare or its poll", "[replica][hostile]") {

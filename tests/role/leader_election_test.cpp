@@ -128,6 +128,14 @@ TEST_CASE("LeaderElection: it waits at least one and at most two timeouts, and n
   CHECK(waits.size() > 5);
 }
 
+TEST_CASE("LeaderElection: nor does a node that is alone, while its disk stalls", "[election]") {
+  Rig rig{1};
+  rig.may_lead = false;
+  for (int i = 0; i < 100; ++i) CHECK(rig.tick(50ms) == Advice::none);
+  rig.may_lead = true;
+  CHECK(rig.tick(rig.config.election_timeout) == Advice::stand);
+}
+
 TEST_CASE("LeaderElection: a candidate that does not win in time gives up, and asks again later", "[election]") {
   Rig rig;
   rig.election.on_standing(b1, rig.now);
@@ -138,12 +146,15 @@ TEST_CASE("LeaderElection: a candidate that does not win in time gives up, and a
   (void)rig.wait_for_poll();
 }
 
-TEST_CASE("LeaderElection: a node whose disk stalls neither polls nor leads", "[election]") {
+TEST_CASE("LeaderElection: a node whose disk stalls neither stands nor leads", "[election]") {
   Rig rig;
   rig.may_lead = false;
   for (int i = 0; i < 100; ++i) CHECK(rig.tick(50ms) == Advice::none);
-  CHECK(rig.net.is_silent());
+  const auto nonce = rig.wait_for_poll();
+  CHECK(rig.granted_by(n2, nonce) == Advice::none);
+  CHECK(rig.granted_by(n3, nonce) == Advice::none);
   rig.may_lead = true;
+  CHECK(rig.granted_by(n2, rig.wait_for_poll()) == Advice::stand);
   rig.lead();
   rig.may_lead = false;
   CHECK(rig.tick() == Advice::resign);

@@ -23,7 +23,7 @@ struct Rig {
     for (int i = 0; i < 1000; ++i) {
       (void)net.take();
       now += config.heartbeat_interval / 4;
-      (void)election.on_tick(now, through, true);
+      (void)election.on_tick(now, through, may_lead);
       if (!net.all<PreVote>().empty()) return net.all<PreVote>()[0].second.nonce;
     }
     FAIL("no poll");
@@ -43,6 +43,7 @@ struct Rig {
   RecordingNet net;
   Time now = t0;
   Slot through;
+  bool may_lead = true;
   Election election;
 };
 
@@ -111,6 +112,18 @@ TEST_CASE("LeaderElection: a leader that is not heard is reached through who ans
   CHECK(nodes_in(rig.election.ways()) == std::vector{n3});
   CHECK(rig.wait_for_poll() != nonce);
   CHECK(nodes_in(rig.election.ways()).empty());
+}
+
+TEST_CASE("LeaderElection: a node whose disk stalls asks for the way to a leader that it does not hear", "[election]") {
+  Rig rig{5};
+  rig.election.on_leader_heard(n2, b2, rig.now);
+  rig.may_lead = false;
+  const auto nonce = rig.wait_for_poll();
+  // It reaches that leader no more, and does not say so.
+  CHECK(rig.election.leader() == NodeId{});
+  CHECK(rig.election.leader_in_reach() == NodeId{});
+  CHECK(rig.election.on_pre_vote_reply(n3, PreVoteReply{nonce, false, {}, {}, n2}) == Advice::none);
+  CHECK(nodes_in(rig.election.ways()) == std::vector{n3});
 }
 
 TEST_CASE("LeaderElection: who answers a poll tells the leader that it reaches, and no other", "[election]") {

@@ -1,5 +1,6 @@
 // Copyright (c) the paxos authors. MIT licence.
 // A node that cannot talk to the leader, in one direction or both, is served through one that can.
+#include <optional>
 #include <string>
 
 #include <catch2/catch_test_macros.hpp>
@@ -50,6 +51,25 @@ TEST_CASE("Relay: a node whose link to the leader is down, one way or both, writ
       rig.cluster.heal();
       rig.require_agreement();
     }
+}
+
+TEST_CASE("Relay: a node whose disk stalls reads through another, when it does not hear the leader", "[relay]") {
+  SimRig rig{5};
+  const NodeId leader = rig.elect();
+  const NodeId apart = rig.other_than({leader});
+  const Ballot reign = rig.ballot_of(leader);
+  rig.cluster.stall_disk(apart);
+  rig.write(leader, "before");
+  rig.cluster.run_for(5s);
+  rig.cut_both(leader, apart);
+  for (int i = 0; i < 3; ++i) {
+    rig.write(leader, std::to_string(i));
+    const auto seen = read(rig, apart);
+    REQUIRE(seen);
+    CHECK(seen->back() == std::to_string(i));
+  }
+  CHECK(rig.ballot_of(leader) == reign);
+  CHECK(rig.cluster.replica(apart).status().promised == reign);  // it stood at none
 }
 
 TEST_CASE("Relay: what nobody can bring to a leader did not leave", "[relay]") {

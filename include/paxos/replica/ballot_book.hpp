@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
-#include <utility>
+#include <vector>
 
 #include <paxos/core/ballot.hpp>
+#include <paxos/core/config.hpp>
 #include <paxos/core/membership.hpp>
+#include <paxos/core/time.hpp>
 
 namespace paxos {
 
@@ -17,25 +19,37 @@ class BallotBook {
   /// Rounds are reached by counting: one that stands further above all known ones was invented, or counted on from an
   /// invention that another node believed.
   static constexpr std::uint64_t reach = std::uint64_t{1} << 20;
+  /// How far a teller may count on, in the heartbeat interval in which it used up the reach.
+  static constexpr std::uint64_t stride = std::uint64_t{1} << 10;
 
-  explicit BallotBook(Membership membership) : membership_(std::move(membership)) {}
+  explicit BallotBook(const Config& config)
+      : membership_(config.members), interval_(config.heartbeat_interval), allowances_(membership_.size()) {}
 
   /// A ballot of this node, or one that its disk remembers.
   void see(const Ballot& ballot) { highest_ = std::max(highest_, ballot); }
   [[nodiscard]] const Ballot& highest() const { return highest_; }
 
-  /// Somebody names a ballot. False when it cannot be in use: it is no member's, or out of reach. The latter moves the
-  /// reach: an honest peer that is far ahead repeats itself and is believed then, and it takes 2^44 lies to use up the
-  /// rounds of all.
-  [[nodiscard]] bool hear(const Ballot& ballot) {
+  /// A member names a ballot. False when it cannot be in use, being no member's, or is not believed yet: it lies out of
+  /// reach, or its teller raised the highest one by as much already within this heartbeat interval. It is raised as far
+  /// as may be: an honest peer that is far ahead repeats itself and is believed in the end, and whoever led it there
+  /// needed an interval for each reach as well. To use up the rounds of all takes 2^44 intervals of lies.
+  [[nodiscard]] bool hear(NodeId from, const Ballot& ballot, Time now) {
     if (ballot == Ballot{}) return true;
-    if (!membership_.contains(ballot.node) || ballot.round == std::numeric_limits<std::uint64_t>::max()) return false;
-    const bool is_in_reach = ballot.round <= highest_.round || ballot.round - highest_.round <= reach;
-    see(is_in_reach ? ballot : Ballot{highest_.round + reach, ballot.node});
-    return is_in_reach;
+    const auto teller = membership_.index_of(from);
+    if (!teller || !membership_.contains(ballot.node) || ballot.round == std::numeric_limits<std::uint64_t>::max())
+      return false;
+    Allowance& allowance = allowances_[*teller];
+    if (now >= allowance.until) allowance = {reach + stride, now + interval_};
+    const std::uint64_t rise = ballot.round - std::min(ballot.round, highest_.round);
+    const std::uint64_t step = std::min({rise, reach, allowance.left});
+    allowance.left -= step;
+    see(step == rise ? ballot : Ballot{highest_.round + step, ballot.node});
+    return step == rise;
   }
   /// A ballot is used by the node that it names, and by no other.
-  [[nodiscard]] bool hear_from(NodeId from, const Ballot& ballot) { return ballot.node == from && hear(ballot); }
+  [[nodiscard]] bool hear_from(NodeId from, const Ballot& ballot, Time now) {
+    return ballot.node == from && hear(from, ballot, now);
+  }
 
   /// See Replica::image.
   template <class Archive>
@@ -44,7 +58,15 @@ class BallotBook {
   }
 
  private:
+  /// By how much a teller may raise the highest ballot's round.
+  struct Allowance {
+    std::uint64_t left = 0;
+    Time until{};
+  };
+
   Membership membership_;
+  Duration interval_;
+  std::vector<Allowance> allowances_;  ///< of the members
   Ballot highest_;
 };
 

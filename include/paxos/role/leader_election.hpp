@@ -84,14 +84,14 @@ class LeaderElection {
     net_.send(from, PreVoteReply{poll.nonce, would_support(from, now), promised, chosen_through, leader_in_reach()});
   }
 
-  /// `stand` when a quorum supports this node.
+  /// `stand` when a quorum supports this node, and its disk does not stall.
   [[nodiscard]] Advice on_pre_vote_reply(NodeId from, const PreVoteReply& reply) {
     const auto member = membership_.index_of(from);
     if (!member || standing_ != Standing::candidate || !is_polling_ || reply.nonce != nonce_) return Advice::none;
     if (reply.leader != NodeId{} && reply.leader != config_.id) led_.insert(*member);
     if (!reply.granted) return Advice::none;
     supporters_.insert(*member);
-    return membership_.is_quorum(supporters_) ? Advice::stand : Advice::none;
+    return outcome();
   }
 
   /// The leader that this node follows and that hears it: another than itself.
@@ -150,8 +150,9 @@ class LeaderElection {
     peer.chosen_through = std::max(peer.chosen_through, ack.chosen_through);
   }
 
-  /// `may_lead` is false while this node's disk stalls.
+  /// `may_lead` is false while this node's disk stalls: it polls all the same, to learn who leads, but does not stand.
   [[nodiscard]] Advice on_tick(Time now, Slot chosen_through, bool may_lead) {
+    may_lead_ = may_lead;
     if (standing_ == Standing::leader) {
       if (!may_lead || !has_quorum(now)) return Advice::resign;
       if (now >= next_heartbeat_) is_round_wanted_ = true;
@@ -160,7 +161,6 @@ class LeaderElection {
     }
     if (now < deadline_) return Advice::none;
     if (standing_ == Standing::candidate && !is_polling_) return Advice::resign;
-    if (!may_lead) return Advice::none;
     return poll(now, chosen_through);
   }
 
@@ -197,7 +197,7 @@ class LeaderElection {
   template <class Archive>
   void image(Archive& archive) {
     archive(standing_, leader_, candidate_, leader_ballot_, has_heard_, is_heard_, is_suspected_);
-    archive(is_polling_, nonce_, supporters_, led_);
+    archive(may_lead_, is_polling_, nonce_, supporters_, led_);
     archive(round_, is_round_wanted_, peers_, is_handing_over_);
   }
 
@@ -261,7 +261,12 @@ class LeaderElection {
     deadline_ = now + random_.between(2 * config_.heartbeat_interval, config_.election_timeout);
     for (const NodeId node : membership_.ids())
       if (node != config_.id) net_.send(node, PreVote{nonce_, chosen_through});
-    return membership_.is_quorum(supporters_) ? Advice::stand : Advice::none;
+    return outcome();
+  }
+
+  /// Of the poll, so far.
+  [[nodiscard]] Advice outcome() const {
+    return may_lead_ && membership_.is_quorum(supporters_) ? Advice::stand : Advice::none;
   }
 
   /// Whether a quorum answered within the last election timeout: without one nothing can be chosen, and a node that
@@ -323,6 +328,7 @@ class LeaderElection {
   Time deadline_;
 
   // Candidate.
+  bool may_lead_ = true;  ///< as the last tick told
   bool is_polling_ = false;
   std::uint64_t nonce_ = 0;
   Votes supporters_;

@@ -193,11 +193,10 @@ EDITS = [
         pending.is_with_proposer = false;
         hand_over(pending, ways, now, propose);"""),
     # Who leads.
-    ("role/leader_election.hpp", "return membership_.is_quorum(supporters_) ? Advice::stand : Advice::none;\n  }\n\n  /// Whether a quorum answered",
-     """return membership_.is_quorum(supporters_) || MUTANT(no-pre-vote) ? Advice::stand : Advice::none;
-  }
-
-  /// Whether a quorum answered"""),
+    ("role/leader_election.hpp", "    return outcome();\n  }\n\n  /// Of the poll",
+     "    return MUTANT(no-pre-vote) ? Advice::stand : outcome();\n  }\n\n  /// Of the poll"),
+    ("role/leader_election.hpp", "    return poll(now, chosen_through);\n",
+     "    if (!may_lead && MUTANT(stalled-disk-does-not-poll)) return Advice::none;\n    return poll(now, chosen_through);\n"),
     ("role/leader_election.hpp", "    if (standing_ == Standing::leader) return false;\n",
      """    if (MUTANT(support-against-a-leader)) return true;
     if (standing_ == Standing::leader) return false;
@@ -220,10 +219,11 @@ EDITS = [
     ("replica.hpp", "if (proposer_.phase() != Proposer<Box>::Phase::idle && proposer_.ballot() < ballot) proposer_.stand_down();",
      """if (proposer_.phase() != Proposer<Box>::Phase::idle && proposer_.ballot() < ballot &&
         !MUTANT(deposed-leader-goes-on)) proposer_.stand_down();"""),
-    ("replica/ballot_book.hpp", "|| ballot.round - highest_.round <= reach;",
-     "|| ballot.round - highest_.round <= reach || MUTANT(rounds-without-a-bound);"),
-    ("replica/ballot_book.hpp", "return ballot.node == from && hear(ballot);",
-     "return (ballot.node == from || MUTANT(ballots-of-others-obeyed)) && hear(ballot);"),
+    ("replica/ballot_book.hpp", "step = std::min({rise, reach, allowance.left});",
+     "step = MUTANT(rounds-without-a-bound) ? rise : std::min({rise, reach, allowance.left});"),
+    ("replica/ballot_book.hpp", "if (now >= allowance.until)", "if (now >= allowance.until || MUTANT(rounds-without-a-pause))"),
+    ("replica/ballot_book.hpp", "return ballot.node == from && hear(from, ballot, now);",
+     "return (ballot.node == from || MUTANT(ballots-of-others-obeyed)) && hear(from, ballot, now);"),
     ("replica.hpp", "if (!is_well_formed(message)) return", "if (!is_well_formed(message) && !MUTANT(slots-without-a-bound)) return"),
     ("role/proposer.hpp", "reported_bytes_ > config_.acceptor_bytes_max())",
      "reported_bytes_ > config_.acceptor_bytes_max() && !MUTANT(promises-without-a-bound))"),
@@ -248,8 +248,8 @@ EDITS = [
       return last_ticket_;
     }
     return WriteTicket{durable_.load(std::memory_order_acquire)};"""),
-    ("storage/file_storage.hpp", "detail::is_passing(error)) return value;",
-     "detail::is_passing(error) || (error && MUTANT(failed-read-ignored))) return value;"),
+    ("storage/file_storage.hpp", "    if (failure_.ok())\n      failure_ = error ? failed(location.segment, \"cannot be read",
+     "    if (failure_.ok() && !MUTANT(failed-read-ignored))\n      failure_ = error ? failed(location.segment, \"cannot be read"),
     ("storage/file_storage.hpp", "        if (status.code != Errc::storage_full) failure_ = status;\n",
      """        if (status.code != Errc::storage_full && !MUTANT(failed-flush-is-not-final)) failure_ = status;
         if (status.code == Errc::storage_full && MUTANT(full-disk-drops-records)) writing_.clear();
@@ -325,6 +325,7 @@ EDITS = [
 DIRECTED = {
     "acks-of-other-reigns": "role/leader_election",
     "stalled-disk-ignored": "role/leader_election",
+    "stalled-disk-does-not-poll": "role/leader_election_ways",
     "handed-over-to-a-laggard": "role/leader_election",
     "anybody-hands-over": "role/leader_election",
     "no-back-off": "role/leader_election",
@@ -338,6 +339,7 @@ DIRECTED = {
     "batches-without-a-bound": "sim/footprint",
     "fresh-without-a-bound": "sim/footprint",
     "rounds-without-a-bound": "replica/hostile_member",
+    "rounds-without-a-pause": "replica/hostile_member",
     "slots-without-a-bound": "replica/hostile_member",
     "reports-without-a-bound": "replica/hostile_member",
     "ballots-of-others-obeyed": "replica/replica",
