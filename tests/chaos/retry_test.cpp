@@ -25,12 +25,14 @@ TEST_CASE("A refused retry is final: no earlier attempt takes effect afterwards"
 
   Json block{{"head", "block"}, {"user", "dave"}, {"body", "bob"}, {"id", "phone:1"}};
   const std::size_t link = arena.link(follower, leader);
+  const std::size_t detour = arena.link(follower, 6 - leader - follower);  // the third site would pass the command on
   // The follower looks at first whether there is anything to do. When a later read of its is through, so is that.
   examples::Socket phone{arena.client_port(follower)};
   arena.proxy().set(link, {.there = {.delay = 120ms}});
   REQUIRE(phone.send(block.dump() + '\n'));
   REQUIRE(arena.ask(follower, {{"head", "blocklist"}, {"user", "dave"}})["stat"] == 200);
   arena.proxy().set(link, {.there = {.holds = true}});
+  arena.proxy().set(detour, {.there = {.holds = true}});
   const auto first = phone.line();
   REQUIRE(first);
   REQUIRE(Json::parse(*first)["body"]["outcome"] == "unknown");
@@ -48,6 +50,7 @@ TEST_CASE("A refused retry is final: no earlier attempt takes effect afterwards"
 
   // Only now does the first attempt reach the leader, and a tweet behind it.
   arena.proxy().set(link, {});
+  arena.proxy().set(detour, {});
   REQUIRE(tweet(follower)["stat"] == 200);
   CHECK(arena.ask(leader, {{"head", "blocklist"}, {"user", "dave"}})["body"] == Json::array());
   CHECK(arena.ask(follower, block) == retried);
