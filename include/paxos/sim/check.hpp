@@ -205,6 +205,8 @@ class Run {
   void require_service_everywhere() {
     require_quiet();
     for (const NodeId id : quorum_) {
+      // One whose disk failed before the healing may have found out only now, and be started again.
+      ensure(cluster_.run_until([&] { return cluster_.is_up(id); }, patience), "no progress: a node stays down");
       const std::uint64_t before = clients_.counts().acknowledged;
       clients_.write_at(id);
       ensure(cluster_.run_until([&] { return clients_.open() == 0; }, patience), "no progress: a command never ended");
