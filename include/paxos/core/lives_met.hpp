@@ -28,7 +28,7 @@ class LivesMet {
     const std::string name = "node " + to_string(peer);
     if (life.incarnation != met.incarnation)
       return {"another data directory claims to be " + name +
-              ": a wiped node must not vote, as it has forgotten what " + "it promised; start " + name +
+              ": a wiped node must not vote, as it has forgotten what it promised; start " + name +
               " on the data directory that it had, which is remembered in " + memory};
     return {"the data directory of " + name + " is an older copy, in life " + std::to_string(life.number) +
                 ", and life " + std::to_string(met.number) + " of it was met (remembered in " + memory +

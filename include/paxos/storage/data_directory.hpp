@@ -8,13 +8,14 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include <paxos/core/archive.hpp>
-#include <paxos/core/crc32c.hpp>
 #include <paxos/core/node_id.hpp>
 #include <paxos/storage/file_system.hpp>
+#include <paxos/storage/seal.hpp>
 #include <paxos/storage/storage_error.hpp>
 
 namespace paxos {
@@ -69,6 +70,7 @@ class DataDirectory {
   [[nodiscard]] const std::string& path() const { return path_; }
   /// The entries at the time of opening.
   [[nodiscard]] const std::vector<std::string>& names() const { return names_; }
+  [[nodiscard]] bool has(const std::string& name) const { return std::ranges::binary_search(names_, name); }
 
   void finish_creation() {
     detail::throw_on(files_.rename(file("identity.tmp"), file("identity")), "cannot create '" + file("identity") + "'");
@@ -116,7 +118,6 @@ class DataDirectory {
     detail::throw_on(files_.list(path_, names_), "cannot list data_dir '" + path_ + "'");
     std::ranges::sort(names_);
   }
-  [[nodiscard]] bool has(const std::string& name) const { return std::ranges::binary_search(names_, name); }
 
   void read_identity(const std::string& cluster, NodeId node) {
     const std::string name = file("identity");
@@ -125,7 +126,7 @@ class DataDirectory {
     std::array<std::byte, 1024> bytes{};
     const IoResult read = detail::read_fully(files_, source, bytes, 0);
     detail::throw_on(read.error, "cannot read '" + name + "'");
-    if (!parse(std::span{bytes}.first(read.bytes)))
+    if (!detail::unseal(std::span{bytes}.first(read.bytes), magic, identity_))
       throw StorageError("'" + name +
                          "' is damaged (its checksum does not hold), so nobody can say whose log this is. " +
                          detail::damage_cure);
@@ -136,15 +137,6 @@ class DataDirectory {
       throw StorageError("data_dir '" + path_ + "' belongs to node " + to_string(identity_.node) + " of cluster '" +
                          identity_.cluster + "', but this is node " + to_string(node) + " of cluster '" + cluster +
                          "'; correct Config::data_dir, id or cluster: a node must never run on another one's log");
-  }
-
-  [[nodiscard]] bool parse(std::span<const std::byte> bytes) {
-    if (bytes.size() < magic.size() + 4 ||
-        !std::ranges::equal(bytes.first(magic.size()), std::as_bytes(std::span{magic})))
-      return false;
-    const auto body = bytes.first(bytes.size() - 4);
-    std::uint32_t crc = 0;
-    return decode(bytes.last(4), crc) && crc == crc32c(body) && decode(body.subspan(magic.size()), identity_);
   }
 
   /// Segments without an identity are nobody's log, unless the creation of this directory was never finished.
@@ -160,11 +152,7 @@ class DataDirectory {
   }
 
   void begin_creation() {
-    Buffer bytes;
-    Encoder encoder{bytes};
-    encoder.raw(magic.data(), magic.size());
-    encoder(identity_);
-    encoder(crc32c(bytes));
+    const Buffer bytes = detail::sealed(magic, identity_);
     const std::string name = file("identity.tmp");
     typename Files::File target;
     auto error = files_.open(name, OpenMode::create_or_empty, target);
@@ -174,7 +162,7 @@ class DataDirectory {
     sync();
   }
 
-  static constexpr std::array<char, 8> magic{'P', 'A', 'X', 'O', 'S', 'I', 'D', '1'};
+  static constexpr std::string_view magic = "PAXOSID1";
 
   Files& files_;
   std::string path_;

@@ -1,7 +1,6 @@
 // Copyright (c) the paxos authors. MIT licence.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -11,16 +10,16 @@
 #include <utility>
 
 #include <paxos/core/archive.hpp>
-#include <paxos/core/crc32c.hpp>
 #include <paxos/core/ensure.hpp>
 #include <paxos/storage/data_directory.hpp>
 #include <paxos/storage/file_system.hpp>
+#include <paxos/storage/seal.hpp>
 #include <paxos/storage/storage_error.hpp>
 
 namespace paxos::detail {
 
 /// A small file of a data directory that is replaced as a whole, so that a power cut leaves the old one or the new one:
-/// eight bytes that name its kind and format, the content, and the CRC-32C of all that stands before it.
+/// see sealed().
 template <FileSystem Files, class Content>
 class SealedFile {
  public:
@@ -29,7 +28,7 @@ class SealedFile {
 
   [[nodiscard]] std::string path() const { return directory_.file(name_); }
   /// When the directory was opened.
-  [[nodiscard]] bool is_there() const { return std::ranges::binary_search(directory_.names(), name_); }
+  [[nodiscard]] bool is_there() const { return directory_.has(name_); }
 
   /// False when it is damaged; throws StorageError when the disk fails.
   [[nodiscard]] bool read(Content& content) {
@@ -38,22 +37,12 @@ class SealedFile {
     std::array<std::byte, bytes_max + 1> room{};
     const IoResult read = read_fully(files_, source, room, 0);
     throw_on(read.error, "cannot read '" + path() + "'");
-    const auto bytes = std::span{std::as_const(room)}.first(read.bytes);
-    if (bytes.size() < magic_.size() + 4 ||
-        !std::ranges::equal(bytes.first(magic_.size()), std::as_bytes(std::span{magic_})))
-      return false;
-    const auto body = bytes.first(bytes.size() - 4);
-    std::uint32_t crc = 0;
-    return decode(bytes.last(4), crc) && crc == crc32c(body) && decode(body.subspan(magic_.size()), content);
+    return unseal(std::span{room}.first(read.bytes), magic_, content);
   }
 
   /// Durable when it returns. Throws StorageError when the disk fails; then the old one or the new one is there.
   void write(const Content& content) {
-    Buffer bytes;
-    Encoder encoder{bytes};
-    encoder.raw(magic_.data(), magic_.size());
-    encoder(content);
-    encoder(crc32c(bytes));
+    const Buffer bytes = sealed(magic_, content);
     ensure(bytes.size() <= bytes_max, "SealedFile: the content is larger than what is read back");
     const std::string next = path() + ".tmp";
     typename Files::File target;
