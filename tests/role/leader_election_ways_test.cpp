@@ -6,7 +6,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-#include "role/rig.hpp"
+#include "role/election_rig.hpp"
 
 namespace {
 
@@ -15,37 +15,7 @@ using namespace paxos::test;
 using Election = LeaderElection<RecordingNet>;
 using Advice = Election::Advice;
 
-struct Rig {
-  explicit Rig(std::size_t nodes = 3) : config(config_of(nodes, n1)), election(config, net, 1) { election.start(now); }
-
-  /// Waits for the node to poll the others; its nonce.
-  std::uint64_t wait_for_poll() {
-    for (int i = 0; i < 1000; ++i) {
-      (void)net.take();
-      now += config.heartbeat_interval / 4;
-      (void)election.on_tick(now, through, may_lead);
-      if (!net.all<PreVote>().empty()) return net.all<PreVote>()[0].second.nonce;
-    }
-    FAIL("no poll");
-    return 0;
-  }
-  void lead(const Ballot& ballot = b1) {
-    election.on_standing(ballot, now);
-    election.on_leading(ballot, now);
-    end_turn();
-  }
-  void end_turn() { election.end_turn(now, through); }
-  void answer(NodeId from, std::uint64_t round) {
-    election.on_heartbeat_ack(from, HeartbeatAck{election.leader_ballot(), round, {}}, now);
-  }
-
-  Config config;
-  RecordingNet net;
-  Time now = t0;
-  Slot through;
-  bool may_lead = true;
-  Election election;
-};
+using Rig = ElectionRig;
 
 std::vector<NodeId> nodes_in(const Votes& votes) {
   std::vector<NodeId> nodes;
