@@ -14,8 +14,7 @@
 
 #include <cereal/types/map.hpp>
 #include <cereal/types/set.hpp>
-#include <cereal/types/string.hpp>
-#include <cereal/types/vector.hpp>
+#include <paxos/cereal.hpp>
 #include <paxos/core/command.hpp>
 #include <paxos/policy/state_machine.hpp>
 

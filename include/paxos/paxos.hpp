@@ -5,6 +5,7 @@
 
 #include <asio/use_future.hpp>
 
+#include <paxos/cereal.hpp>
 #include <paxos/client.hpp>
 #include <paxos/client/client_core.hpp>
 #include <paxos/core.hpp>

@@ -13,8 +13,6 @@
 #include <utility>
 #include <vector>
 
-#include <cereal/types/string.hpp>
-
 #include <paxos/sim/cluster.hpp>
 
 namespace paxos::test {

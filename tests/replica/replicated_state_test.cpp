@@ -5,7 +5,6 @@
 #include <vector>
 
 #include <catch2/catch_test_macros.hpp>
-#include <cereal/types/string.hpp>
 
 #include "role/rig.hpp"
 

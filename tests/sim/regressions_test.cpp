@@ -8,9 +8,9 @@
 #include <vector>
 
 #include <catch2/catch_test_macros.hpp>
-#include <cereal/types/string.hpp>
 #include <cereal/types/variant.hpp>
 
+#include <paxos/cereal.hpp>
 #include <paxos/storage/memory_storage.hpp>
 
 #include "sim/rig.hpp"

@@ -13,7 +13,6 @@
 #include <vector>
 
 #include <catch2/catch_test_macros.hpp>
-#include <cereal/types/string.hpp>
 
 #include <paxos/sim/cluster.hpp>
 

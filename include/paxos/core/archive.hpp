@@ -8,14 +8,12 @@
 #include <cstring>
 #include <exception>
 #include <limits>
+#include <memory>
 #include <new>
 #include <span>
+#include <string>
 #include <type_traits>
 #include <vector>
-
-#include <cereal/cereal.hpp>
-#include <cereal/types/string.hpp>
-#include <cereal/types/vector.hpp>
 
 #include <paxos/core/bytes.hpp>
 #include <paxos/core/ensure.hpp>
@@ -50,11 +48,46 @@ constexpr Unsigned little_endian(Unsigned value) {
 /// A growing buffer of bytes that an Encoder writes into.
 using Buffer = std::vector<std::byte>;
 
+namespace detail {
+
+/// How to write and read the types that this file does not know and that have no member serialize(): those of the
+/// standard library and of others, which cereal knows. Its definition is in <paxos/cereal.hpp>, which <paxos/paxos.hpp>
+/// includes; the type needs its <cereal/types/….hpp> as well.
+template <class T>
+struct IncludePaxosCerealFor;
+
+template <class T>
+inline constexpr bool is_vector = false;
+template <class T, class Allocator>
+inline constexpr bool is_vector<std::vector<T, Allocator>> = !std::same_as<T, bool>;
+
+/// What an array of T holds in memory is its encoding, and any bytes are an array of T.
+template <class T>
+inline constexpr bool is_copied_whole = (Scalar<T> && !std::same_as<T, bool> && sizeof(T) <= 8 &&
+                                         (sizeof(T) == 1 || std::endian::native == std::endian::little)) ||
+                                        std::same_as<T, std::byte>;
+
+}  // namespace detail
+
 /// Writes values, field by field, as this library's one binary format: fixed-width little-endian numbers, lengths
 /// as 32-bit counts, no padding, no type names. The same fields serve the wire and the disk.
-class Encoder : public cereal::OutputArchive<Encoder, cereal::AllowEmptyClassElision> {
+///
+/// Knows numbers, enumerations, Bytes, std::string, std::vector, and types with a member serialize(archive), or save()
+/// and load(); for all else it asks cereal (<paxos/cereal.hpp>).
+class Encoder {
  public:
-  explicit Encoder(Buffer& out) : OutputArchive(this), out_(out) {}
+  using is_loading = std::false_type;
+  using is_saving = std::true_type;
+
+  explicit Encoder(Buffer& out) : out_(out) {}
+  Encoder(const Encoder&) = delete;
+  Encoder& operator=(const Encoder&) = delete;
+
+  template <class... T>
+  Encoder& operator()(const T&... values) {
+    (write(values), ...);
+    return *this;
+  }
 
   template <detail::Scalar T>
   void number(T value) {
@@ -75,15 +108,55 @@ class Encoder : public cereal::OutputArchive<Encoder, cereal::AllowEmptyClassEli
   }
 
  private:
+  template <class T>
+  void write(const T& value) {
+    if constexpr (detail::Scalar<T>) {
+      number(value);
+    } else if constexpr (std::is_enum_v<T>) {
+      number(static_cast<std::underlying_type_t<T>>(value));
+    } else if constexpr (std::same_as<T, Bytes> || std::same_as<T, std::string>) {
+      length(value.size());
+      raw(value.data(), value.size());
+    } else if constexpr (detail::is_vector<T>) {
+      length(value.size());
+      if constexpr (detail::is_copied_whole<typename T::value_type>) {
+        raw(value.data(), value.size() * sizeof(typename T::value_type));
+      } else {
+        for (const auto& element : value) write(element);
+      }
+    } else if constexpr (requires { const_cast<T&>(value).serialize(*this); }) {
+      const_cast<T&>(value).serialize(*this);
+    } else if constexpr (requires { value.save(*this); }) {
+      value.save(*this);
+    } else {
+      detail::IncludePaxosCerealFor<T>::save(*this, value);
+    }
+  }
+
+  template <class T>
+  friend struct detail::IncludePaxosCerealFor;
+
   Buffer& out_;
+  std::shared_ptr<void> cereal_;  ///< cereal's own memory of this encoding, once it was asked
 };
 
 /// Reads what Encoder wrote, from bytes that nobody vouches for. A length is checked against the bytes that are
 /// left before anything is allocated for it. The first error sticks: from there every number reads as 0 and every
 /// length as 0, and ok() is false. Nothing is thrown.
-class Decoder : public cereal::InputArchive<Decoder, cereal::AllowEmptyClassElision> {
+class Decoder {
  public:
-  explicit Decoder(std::span<const std::byte> bytes) : InputArchive(this), left_(bytes) {}
+  using is_loading = std::true_type;
+  using is_saving = std::false_type;
+
+  explicit Decoder(std::span<const std::byte> bytes) : left_(bytes) {}
+  Decoder(const Decoder&) = delete;
+  Decoder& operator=(const Decoder&) = delete;
+
+  template <class... T>
+  Decoder& operator()(T&&... values) {
+    (read(values), ...);
+    return *this;
+  }
 
   [[nodiscard]] bool ok() const { return ok_; }
   /// ok(), and every byte was used.
@@ -138,54 +211,51 @@ class Decoder : public cereal::InputArchive<Decoder, cereal::AllowEmptyClassElis
   }
 
  private:
+  template <class T>
+  void read(T& value) {
+    if constexpr (detail::Scalar<T>) {
+      number(value);
+    } else if constexpr (std::is_enum_v<T>) {
+      std::underlying_type_t<T> underlying{};
+      number(underlying);
+      value = static_cast<T>(underlying);
+    } else if constexpr (std::same_as<T, Bytes>) {
+      value = Bytes{take(length())};
+    } else if constexpr (std::same_as<T, std::string>) {
+      const auto bytes = take(length());
+      value.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    } else if constexpr (detail::is_vector<T>) {
+      read_elements(value);
+    } else if constexpr (requires { value.serialize(*this); }) {
+      value.serialize(*this);
+    } else if constexpr (requires { value.load(*this); }) {
+      value.load(*this);
+    } else {
+      detail::IncludePaxosCerealFor<T>::load(*this, value);
+    }
+  }
+
+  /// Grows with the elements that are really there, so that a count alone buys no memory.
+  template <class T, class Allocator>
+  void read_elements(std::vector<T, Allocator>& elements) {
+    elements.clear();
+    const std::uint32_t count = length();
+    if constexpr (detail::is_copied_whole<T>) {
+      const auto bytes = take(count * sizeof(T));
+      elements.resize(bytes.size() / sizeof(T));
+      if (!bytes.empty()) std::memcpy(elements.data(), bytes.data(), bytes.size());
+    } else {
+      for (std::uint32_t i = 0; i < count && ok_; ++i) read(elements.emplace_back());
+    }
+  }
+
+  template <class T>
+  friend struct detail::IncludePaxosCerealFor;
+
   std::span<const std::byte> left_;
   bool ok_ = true;
+  std::shared_ptr<void> cereal_;  ///< as in Encoder
 };
-
-// What cereal asks of an archive.
-template <detail::Scalar T>
-void CEREAL_SAVE_FUNCTION_NAME(Encoder& archive, const T& value) {
-  archive.number(value);
-}
-template <detail::Scalar T>
-void CEREAL_LOAD_FUNCTION_NAME(Decoder& archive, T& value) {
-  archive.number(value);
-}
-template <class T>
-void CEREAL_SAVE_FUNCTION_NAME(Encoder& archive, const cereal::SizeTag<T>& size) {
-  archive.length(static_cast<std::uint64_t>(size.size));
-}
-template <class T>
-void CEREAL_LOAD_FUNCTION_NAME(Decoder& archive, cereal::SizeTag<T>& size) {
-  size.size = static_cast<std::remove_reference_t<T>>(archive.length());
-}
-template <class T>
-void CEREAL_SAVE_FUNCTION_NAME(Encoder& archive, const cereal::BinaryData<T>& data) {
-  static_assert(std::endian::native == std::endian::little, "the format is little-endian; swap the elements here");
-  archive.raw(data.data, static_cast<std::size_t>(data.size));
-}
-template <class T>
-void CEREAL_LOAD_FUNCTION_NAME(Decoder& archive, cereal::BinaryData<T>& data) {
-  archive.raw(data.data, static_cast<std::size_t>(data.size));
-}
-template <class Archive, class T>
-  requires std::same_as<Archive, Encoder> || std::same_as<Archive, Decoder>
-void CEREAL_SERIALIZE_FUNCTION_NAME(Archive& archive, cereal::NameValuePair<T>& pair) {
-  archive(pair.value);
-}
-inline void CEREAL_SAVE_FUNCTION_NAME(Encoder& archive, const Bytes& bytes) {
-  archive.length(bytes.size());
-  archive.raw(bytes.data(), bytes.size());
-}
-inline void CEREAL_LOAD_FUNCTION_NAME(Decoder& archive, Bytes& bytes) { bytes = Bytes{archive.take(archive.length())}; }
-/// Grows with the elements that are really there, so that a count alone buys no memory.
-template <class T, class Allocator>
-  requires(!detail::Scalar<T>)
-void CEREAL_LOAD_FUNCTION_NAME(Decoder& archive, std::vector<T, Allocator>& elements) {
-  elements.clear();
-  const std::uint32_t count = archive.length();
-  for (std::uint32_t i = 0; i < count && archive.ok(); ++i) archive(elements.emplace_back());
-}
 
 /// Appends the bytes of `value` to `out`.
 template <class T>
@@ -221,5 +291,3 @@ template <class T>
 }
 
 }  // namespace paxos
-
-CEREAL_SETUP_ARCHIVE_TRAITS(paxos::Decoder, paxos::Encoder)

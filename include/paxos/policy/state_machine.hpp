@@ -57,7 +57,7 @@ using ResultOf = std::conditional_t<std::is_void_v<detail::RawResultOf<Machine>>
 /// be deterministic: the result and the new state depend on the old state, the command and the position alone; no
 /// clock, no random number, no address, no order of an unordered container, no floating point that differs between
 /// machines. It must not throw. serialize() covers the whole state: it feeds snapshots, transfers and digests.
-/// Command and the result are whatever cereal can serialise.
+/// Command and the result are whatever the archive (core/archive.hpp) or cereal (<paxos/cereal.hpp>) can serialise.
 template <class M>
 concept StateMachine = std::semiregular<typename M::Command> && std::default_initializable<M> &&
                        (requires(M machine, typename M::Command command) { machine.apply(std::move(command)); } ||

@@ -15,6 +15,7 @@
 #include <variant>
 #include <vector>
 
+#include <paxos/cereal.hpp>
 #include <paxos/core/ballot.hpp>
 #include <paxos/core/config.hpp>
 #include <paxos/core/ensure.hpp>

@@ -1,0 +1,8 @@
+// Copyright (c) the paxos authors. MIT licence.
+// expect: IncludePaxosCerealFor<std::map<int, int>
+#include <map>
+
+#include <paxos/core.hpp>
+
+// paxos/core.hpp knows no std::map: the error must say which header is missing.
+paxos::Bytes must_not_compile(const std::map<int, int>& numbers) { return paxos::encoded(numbers); }
