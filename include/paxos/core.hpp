@@ -11,6 +11,7 @@
 #include <paxos/core/crc32c.hpp>
 #include <paxos/core/ensure.hpp>
 #include <paxos/core/error.hpp>
+#include <paxos/core/fnv1a.hpp>
 #include <paxos/core/lives_met.hpp>
 #include <paxos/core/membership.hpp>
 #include <paxos/core/message.hpp>

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -37,10 +38,78 @@ TEST_CASE("the directory of another node or cluster is refused, and both are nam
     const TestStorage store{config_in(dir / "data", 1, "red")};
   }
   CHECK_THROWS_MATCHES(TestStorage(config_in(dir / "data", 2, "red")), StorageError,
-                       MessageMatches(ContainsSubstring("belongs to node 1 of cluster 'red', but this is node 2")));
+                       MessageMatches(ContainsSubstring("was made for node 1 of {cluster red; members 1 2 3; ") &&
+                                      ContainsSubstring("but Config says node 2 of {cluster red; ")));
   CHECK_THROWS_MATCHES(TestStorage(config_in(dir / "data", 1, "blue")), StorageError,
-                       MessageMatches(ContainsSubstring("of cluster 'blue'")));
+                       MessageMatches(ContainsSubstring("{cluster blue; ")));
   CHECK_NOTHROW(TestStorage(config_in(dir / "data", 1, "red")));
+}
+
+// Edited on all nodes alike, no greeting shows it: two of {1, 2, 3} have chosen what two of {1, 4, 5} never heard of.
+TEST_CASE("members and session limits that were edited on a used directory are refused", "[data_directory]") {
+  TempDir dir;
+  const Config made = config_in(dir / "data");
+  {
+    const TestStorage store{made};
+  }
+  Config edited = made;
+  edited.members.back().id = NodeId{4};
+  CHECK_THROWS_MATCHES(TestStorage(edited), StorageError,
+                       MessageMatches(ContainsSubstring("{cluster paxos; members 1 2 4; ")));
+  edited = made;
+  ++edited.sessions_max;
+  CHECK_THROWS_MATCHES(TestStorage(edited), StorageError, MessageMatches(ContainsSubstring("sessions_max 4097")));
+  edited = made;
+  --edited.session_window;
+  CHECK_THROWS_MATCHES(TestStorage(edited), StorageError, MessageMatches(ContainsSubstring("session_window 8191")));
+  // An address, an order, a priority and all else may change.
+  edited = made;
+  std::ranges::reverse(edited.members);
+  edited.members.front() = {3, "localhost:7003", 5};
+  edited.window_slots = 8;
+  CHECK_NOTHROW(TestStorage(edited));
+}
+
+namespace {
+
+/// The file as another version would have written it: with its format in place, and a checksum that holds.
+void put_format(std::string& file, std::uint32_t format, std::size_t checksum_at) {
+  const auto put = [&](std::size_t at, std::uint32_t value) {
+    for (std::size_t i = 0; i < 4; ++i) file[at + i] = static_cast<char>(value >> (8 * i));
+  };
+  put(8, format);
+  put(checksum_at, crc32c(std::as_bytes(std::span{file}.first(checksum_at))));
+}
+
+}  // namespace
+
+TEST_CASE("a directory of a newer format is refused as that, not as damage, and nothing in it is changed",
+          "[data_directory][formats]") {
+  TempDir dir;
+  for (int start = 0; start < 2; ++start) {
+    TestStorage store{config_in(dir / "data")};
+    CHECK(store.refusal_of_peer(NodeId{2}, StoreLife{2, 1, {5}}).is_welcome());
+  }
+  const Image whole = image_of(dir / "data");
+  for (const std::string name : {"identity", "life", "peers", "log-0000000000000001.paxos"}) {
+    const auto open = [&,
+                       checksum_at = name.starts_with("log-") ? 76 : whole.at(name).size() - 4](std::uint32_t format) {
+      Image image = whole;
+      put_format(image.at(name), format, checksum_at);
+      put_back(image, dir / "data");
+      const TestStorage store{config_in(dir / "data")};
+    };
+    CAPTURE(name);
+    CHECK_NOTHROW(open(disk_format));
+    CHECK_THROWS_MATCHES(open(disk_format + 1), StorageError,
+                         MessageMatches(ContainsSubstring("data/" + name + "' has disk format 2") &&
+                                        ContainsSubstring("Nothing is damaged: start this node with the version that "
+                                                          "wrote the directory, or a newer one")));
+    CHECK(image_of(dir / "data").at("log-0000000000000001.paxos").substr(4096) ==
+          whole.at("log-0000000000000001.paxos").substr(4096));
+    CHECK_THROWS_MATCHES(open(disk_format_oldest - 1), StorageError,
+                         MessageMatches(ContainsSubstring("a version that reads both")));
+  }
 }
 
 TEST_CASE("a log without an identity is nobody's log", "[data_directory]") {

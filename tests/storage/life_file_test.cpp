@@ -60,12 +60,12 @@ TEST_CASE("the format of the file of lives, byte for byte", "[life_file][golden]
     store.mark_outdated(NodeId{3});
   }
   CHECK(hex(image_of(dir / "data").at("life")) ==
-        "5041584f534c4631"                          // PAXOSLF1
+        "5041584f534c494601000000"                  // PAXOSLIF, disk format 1
         "0100000000000000"                          // incarnation
         "0200000000000000"                          // number
         "0200000001000000000000000200000000000000"  // nonces
         "0300000000000000"                          // found outdated by node 3
-        "72970c73"                                  // checksum
+        "aadfd0e3"                                  // checksum
   );
 }
 
@@ -106,7 +106,7 @@ TEST_CASE("damage to the file of lives is refused by name, whatever byte it is",
   }
   const Image whole = image_of(dir / "data");
   const std::size_t bytes = whole.at("life").size();
-  CHECK(bytes == 8 + 8 + 8 + 4 + 8 + 8 + 4);
+  CHECK(bytes == 12 + 8 + 8 + 4 + 8 + 8 + 4);
   for (std::size_t at = 0; at < bytes; ++at) {
     Image image = whole;
     image["life"][at] ^= 1;
@@ -137,7 +137,7 @@ TEST_CASE("a file of lives that tells what no life is like is damaged, though it
   const auto put_number = [&](std::uint64_t number) {
     Image image = whole;
     std::string& file = image["life"];
-    for (std::size_t i = 0; i < 8; ++i) file[16 + i] = static_cast<char>(number >> (8 * i));
+    for (std::size_t i = 0; i < 8; ++i) file[20 + i] = static_cast<char>(number >> (8 * i));
     const std::uint32_t crc = crc32c(std::as_bytes(std::span{file}.first(file.size() - 4)));
     for (std::size_t i = 0; i < 4; ++i) file[file.size() - 4 + i] = static_cast<char>(crc >> (8 * i));
     put_back(image, dir / "data");

@@ -124,6 +124,7 @@ inline constexpr FileStorageOptions small_segments{.segment_bytes = 16 << 10};
 inline Config config_in(const std::string& directory, std::uint64_t node = 1, const std::string& cluster = "paxos") {
   Config config;
   config.id = NodeId{node};
+  config.members = {{1, "127.0.0.1:0"}, {2, "127.0.0.1:0"}, {3, "127.0.0.1:0"}};
   config.data_dir = directory;
   config.cluster = cluster;
   return config;

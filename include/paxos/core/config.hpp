@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include <paxos/core/fnv1a.hpp>
 #include <paxos/core/membership.hpp>
 #include <paxos/core/node_id.hpp>
 #include <paxos/core/time.hpp>
@@ -63,15 +64,18 @@ struct Config {
   /// many slots again whose choice it forgot in a restart.
   static constexpr std::size_t reported_slots_max = 8 * window_slots_max;
 
-  /// A fingerprint of all that must be the same on all nodes: FNV-1a of the fields' text.
-  [[nodiscard]] std::uint64_t fingerprint() const {
-    std::string text = cluster + '\n' + std::to_string(sessions_max) + '\n' + std::to_string(session_window);
-    const Membership ordered{members};
-    for (const NodeId member : ordered.ids()) text += '\n' + to_string(member);
-    std::uint64_t hash = 14695981039346656037ULL;
-    for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
-    return hash;
+  /// All that is (same on all), as a person would read it: "cluster paxos; members 1 2 3; sessions_max 4096; …".
+  /// A data directory keeps it: what a log was written under must not change behind its back.
+  [[nodiscard]] std::string common() const {
+    std::string text = "cluster " + cluster + "; members";
+    std::set<NodeId> ordered;
+    for (const Member& member : members) ordered.insert(member.id);
+    for (const NodeId member : ordered) text += ' ' + to_string(member);
+    return text + "; sessions_max " + std::to_string(sessions_max) + "; session_window " +
+           std::to_string(session_window);
   }
+  /// What frames and log segments carry of it: FNV-1a, 64 bits, of that text.
+  [[nodiscard]] std::uint64_t fingerprint() const { return detail::fnv1a(common()); }
 
   /// Throws ConfigError at the first field that breaks a rule. Storage and transport check `data_dir` and addresses.
   void validate() const {

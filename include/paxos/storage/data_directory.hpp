@@ -13,6 +13,8 @@
 #include <vector>
 
 #include <paxos/core/archive.hpp>
+#include <paxos/core/config.hpp>
+#include <paxos/core/fnv1a.hpp>
 #include <paxos/core/node_id.hpp>
 #include <paxos/storage/file_system.hpp>
 #include <paxos/storage/seal.hpp>
@@ -20,31 +22,33 @@
 
 namespace paxos {
 
-/// Whose directory it is. The content of the file `identity`: eight bytes "PAXOSID1", the fields, and the CRC-32C of
-/// all that stands before it.
+/// Whose directory it is. The content of the file `identity`, sealed as "PAXOSIDT".
 struct Identity {
-  std::uint32_t format = 1;
-  std::string cluster;
   NodeId node;
   std::uint64_t incarnation = 0;  ///< random, made with the directory: tells a wiped node from the one that it was
+  std::string common;             ///< Config::common() of the cluster whose log this is
+
+  /// Config::fingerprint() of that cluster.
+  [[nodiscard]] std::uint64_t fingerprint() const { return detail::fnv1a(common); }
 
   friend bool operator==(const Identity&, const Identity&) = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(format, cluster, node, incarnation);
+    archive(node, incarnation, common);
   }
 };
 
-/// One node's data directory: locked to this process, bound to one cluster and node for good. Knows no record.
+/// One node's data directory: locked to this process, bound for good to one node, its cluster, and what all nodes of
+/// that have in common. Knows no record.
 ///
 /// A new directory becomes valid in one step, finish_creation(), once the first segment is in it; until then
 /// `identity.tmp` marks what is there as unfinished, and a crash leaves nothing that counts.
 template <FileSystem Files>
 class DataDirectory {
  public:
-  /// Throws StorageError when another process holds it, or it belongs to another node or cluster.
-  DataDirectory(Files& files, std::string path, const std::string& cluster, NodeId node)
-      : files_(files), path_(std::move(path)) {
+  /// Throws StorageError when another process holds it, when it is of a newer format, or when it was made for another
+  /// node or cluster, or for other Config::members or session limits.
+  DataDirectory(Files& files, const Config& config) : files_(files), path_(config.data_dir) {
     if (path_.empty()) throw StorageError("Config: data_dir is empty; name a directory for this node alone");
     detail::throw_on(files_.create_directories(path_), "cannot create data_dir '" + path_ + "'");
     take_lock();
@@ -54,10 +58,10 @@ class DataDirectory {
       // them later, and all that was acknowledged meanwhile.
       sync();
       sync_parents();
-      read_identity(cluster, node);
+      read_identity(config);
     } else {
       refuse_orphans();
-      identity_ = Identity{1, cluster, node, files_.random()};
+      identity_ = Identity{config.id, files_.random(), config.common()};
       is_new_ = true;
       begin_creation();
     }
@@ -119,24 +123,24 @@ class DataDirectory {
     std::ranges::sort(names_);
   }
 
-  void read_identity(const std::string& cluster, NodeId node) {
+  void read_identity(const Config& config) {
     const std::string name = file("identity");
     typename Files::File source;
     detail::throw_on(files_.open(name, OpenMode::existing, source), "cannot open '" + name + "'");
     std::array<std::byte, 1024> bytes{};
     const IoResult read = detail::read_fully(files_, source, bytes, 0);
     detail::throw_on(read.error, "cannot read '" + name + "'");
-    if (!detail::unseal(std::span{bytes}.first(read.bytes), magic, identity_))
+    if (!detail::unseal(std::span{bytes}.first(read.bytes), magic, name, identity_))
       throw StorageError("'" + name +
                          "' is damaged (its checksum does not hold), so nobody can say whose log this is. " +
                          detail::damage_cure);
-    if (identity_.format != 1)
-      throw StorageError("'" + name + "' has format " + std::to_string(identity_.format) +
-                         ", this program knows only format 1; start it with the version that wrote it, or a newer one");
-    if (identity_.cluster != cluster || identity_.node != node)
-      throw StorageError("data_dir '" + path_ + "' belongs to node " + to_string(identity_.node) + " of cluster '" +
-                         identity_.cluster + "', but this is node " + to_string(node) + " of cluster '" + cluster +
-                         "'; correct Config::data_dir, id or cluster: a node must never run on another one's log");
+    if (identity_.node != config.id || identity_.common != config.common())
+      throw StorageError("data_dir '" + path_ + "' was made for node " + to_string(identity_.node) + " of {" +
+                         identity_.common + "}, but Config says node " + to_string(config.id) + " of {" +
+                         config.common() +
+                         "}; correct Config: a node must never run on another one's log, and members, sessions_max and "
+                         "session_window stay what they were when the cluster was made, or its nodes would count other "
+                         "quorums and forget other sessions");
   }
 
   /// Segments without an identity are nobody's log, unless the creation of this directory was never finished.
@@ -162,7 +166,7 @@ class DataDirectory {
     sync();
   }
 
-  static constexpr std::string_view magic = "PAXOSID1";
+  static constexpr std::string_view magic = "PAXOSIDT";
 
   Files& files_;
   std::string path_;

@@ -49,7 +49,7 @@ class BasicFileStorage {
   explicit BasicFileStorage(const Config& config, FileStorageOptions options = {}, Files files = {})
       : options_(checked(options)),
         files_(std::move(files)),
-        directory_(files_, config.data_dir, config.cluster, config.id),
+        directory_(files_, config),
         life_(files_, directory_),
         segments_(files_, directory_),
         peers_(files_, directory_) {
@@ -227,7 +227,7 @@ class BasicFileStorage {
   [[nodiscard]] SegmentHeader header_after(std::uint64_t number, std::uint64_t size) {
     const Identity& identity = directory_.identity();
     SegmentHeader header;
-    header.cluster = detail::cluster_fingerprint(identity.cluster);
+    header.cluster = identity.fingerprint();
     header.node = identity.node;
     header.incarnation = identity.incarnation;
     header.number = number + 1;

@@ -15,12 +15,12 @@ namespace paxos::detail {
 /// Counts the lives of a data directory, and keeps its death sentence: once a peer found that the directory is an older
 /// copy, it is never opened again.
 ///
-/// The file `life` is a SealedFile, "PAXOSLF1": a StoreLife, and the peer that found it outdated (0: none did).
+/// The file `life` is a SealedFile, "PAXOSLIF": a StoreLife, and the peer that found it outdated (0: none did).
 template <FileSystem Files>
 class LifeFile {
  public:
   /// Begins a life: it is durable before anything else of it happens. Throws StorageError.
-  LifeFile(Files& files, DataDirectory<Files>& directory) : file_(files, directory, "life", "PAXOSLF1") {
+  LifeFile(Files& files, DataDirectory<Files>& directory) : file_(files, directory, "life", "PAXOSLIF") {
     content_.life.incarnation = directory.identity().incarnation;
     if (!directory.is_new()) read(directory);
     content_.life = content_.life.next(files.random());

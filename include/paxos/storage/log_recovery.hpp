@@ -111,11 +111,9 @@ class LogRecovery {
     const auto header = parse_segment_block(block, seed);
     const Identity& identity = directory_.identity();
     if (!header) refuse(number, 0, "the segment's header is unreadable, so none of its records can be believed.");
-    if (header->format != 1)
-      throw StorageError(name(number) + " has format " + std::to_string(header->format) +
-                         ", this program knows only format 1; start it with the version that wrote it, or a newer one");
+    require_readable(header->format, segments_.path(number));
     if (header->number != number || header->incarnation != identity.incarnation || header->node != identity.node ||
-        header->cluster != cluster_fingerprint(identity.cluster) || header->size > 2 * segment_bytes_max ||
+        header->cluster != identity.fingerprint() || header->size > 2 * segment_bytes_max ||
         header->size < 2 * segment_header_bytes)
       refuse(number, 0,
              "the segment belongs to another log or place (it says segment " + std::to_string(header->number) +

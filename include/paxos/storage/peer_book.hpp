@@ -21,12 +21,12 @@ namespace paxos::detail {
 /// The newest life of each peer's data directory that this node has met, in any life of its own: so that a peer whose
 /// disk was wiped or rolled back is told from the voter that it was, even after every node was started again.
 ///
-/// The file `peers` is a SealedFile, "PAXOSPR1": a list of pairs of a node's id and a MetLife.
+/// The file `peers` is a SealedFile, "PAXOSPRS": a list of pairs of a node's id and a MetLife.
 template <FileSystem Files>
 class PeerBook {
  public:
   /// Throws StorageError when the file is there and cannot be read.
-  PeerBook(Files& files, DataDirectory<Files>& directory) : file_(files, directory, "peers", "PAXOSPR1") {
+  PeerBook(Files& files, DataDirectory<Files>& directory) : file_(files, directory, "peers", "PAXOSPRS") {
     if (file_.is_there()) read();
   }
 

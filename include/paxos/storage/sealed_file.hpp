@@ -30,14 +30,14 @@ class SealedFile {
   /// When the directory was opened.
   [[nodiscard]] bool is_there() const { return directory_.has(name_); }
 
-  /// False when it is damaged; throws StorageError when the disk fails.
+  /// False when it is damaged; throws StorageError when the disk fails, or a newer version wrote it.
   [[nodiscard]] bool read(Content& content) {
     typename Files::File source;
     throw_on(files_.open(path(), OpenMode::existing, source), "cannot open '" + path() + "'");
     std::array<std::byte, bytes_max + 1> room{};
     const IoResult read = read_fully(files_, source, room, 0);
     throw_on(read.error, "cannot read '" + path() + "'");
-    return unseal(std::span{room}.first(read.bytes), magic_, content);
+    return unseal(std::span{room}.first(read.bytes), magic_, path(), content);
   }
 
   /// Durable when it returns. Throws StorageError when the disk fails; then the old one or the new one is there.

@@ -17,11 +17,11 @@
 #include <paxos/core/ensure.hpp>
 #include <paxos/core/node_id.hpp>
 #include <paxos/core/record.hpp>
-#include <paxos/storage/data_directory.hpp>
+#include <paxos/storage/seal.hpp>
 
 namespace paxos {
 
-// The format of the log, version 1. All numbers are little-endian.
+// The log in disk format 1 (seal.hpp). All numbers are little-endian.
 //
 // Files `log-<number, 16 digits>.paxos`, numbered from 1, each zero-filled to its whole size before it gets its name,
 // and never used again.
@@ -63,8 +63,8 @@ inline constexpr std::size_t segment_bytes_max = std::size_t{1} << 30;
 
 /// What binds a segment to its log and its place in it.
 struct SegmentHeader {
-  std::uint32_t format = 1;
-  std::uint64_t cluster = 0;  ///< a fingerprint of the cluster's name
+  std::uint32_t format = disk_format;
+  std::uint64_t cluster = 0;  ///< Config::fingerprint()
   NodeId node;
   std::uint64_t incarnation = 0;
   std::uint64_t number = 0;
@@ -155,12 +155,6 @@ inline void spread(Buffer& out, std::size_t begin, std::uint64_t first) {
 [[nodiscard]] inline std::string segment_name(std::uint64_t number) {
   std::string digits = std::to_string(number);
   return "log-" + std::string(16 - std::min<std::size_t>(16, digits.size()), '0') + digits + ".paxos";
-}
-
-[[nodiscard]] inline std::uint64_t cluster_fingerprint(const std::string& cluster) {
-  std::uint64_t hash = 14695981039346656037ULL;
-  for (const char c : cluster) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
-  return hash;
 }
 
 /// The first block of a segment; `seed` becomes the seed of its frames.

@@ -264,8 +264,8 @@ EDITS = [
      "if (!error && !MUTANT(identity-renamed-before-its-sync)) error = files_.sync(target);"),
     ("storage/data_directory.hpp", "  void sync_parents() {\n", "  void sync_parents() {\n    if (MUTANT(parents-not-synced)) return;\n"),
     ("storage/data_directory.hpp", "if (!files_.try_lock(lock_)) {", "if (!files_.try_lock(lock_) && !MUTANT(no-lock)) {"),
-    ("storage/data_directory.hpp", "if (identity_.cluster != cluster || identity_.node != node)",
-     "if ((identity_.cluster != cluster || identity_.node != node) && !MUTANT(directory-of-another-node))"),
+    ("storage/data_directory.hpp", "if (identity_.node != config.id || identity_.common != config.common())",
+     "if ((identity_.node != config.id || identity_.common != config.common()) && !MUTANT(directory-of-another-node))"),
     # The disk: what is believed at a start.
     ("storage/log_recovery.hpp", "    throw_on(files_.sync(*file), \"cannot sync \" + name(number));\n    Buffer block",
      "    if (!MUTANT(no-sync-at-start)) throw_on(files_.sync(*file), \"cannot sync \" + name(number));\n    Buffer block"),
