@@ -191,7 +191,7 @@ class Rig {
     ++sent_;
     if (frame.kind == FrameKind::hello) {
       Hello hello;
-      check(decode(frame.payload, hello) && hello.role == Role::client, "a client says that it is one");
+      check(decode_hello(frame.payload, hello) && hello.role == Role::client, "a client says that it is one");
       return;
     }
     Message message;

@@ -104,7 +104,7 @@ void understand(const Frame& frame) {
     const Config config{.id = NodeId{1}, .members = {{1, "a:1"}, {2, "b:2"}}, .data_dir = "d"};
     Greeter greeter{config, {7, 1, {1}}};
     Hello hello;
-    if (!decode(frame.payload, hello)) return;
+    if (!decode_hello(frame.payload, hello)) return;
     const HelloReply reply = greeter.reply(hello, greeter.refusal_of(hello));
     Buffer out;
     append_hello_reply_frame(out, fingerprint, reply);
@@ -112,7 +112,7 @@ void understand(const Frame& frame) {
     check(std::ranges::all_of(reply.reason, [](char c) { return c >= ' ' && c <= '~'; }), "a refusal is printable");
   } else {
     HelloReply reply;
-    if (decode(frame.payload, reply)) (void)detail::printable(reply.reason);
+    if (decode_hello(frame.payload, reply)) (void)detail::printable(reply.reason);
   }
 }
 

@@ -42,10 +42,10 @@ struct Rig {
 TEST_CASE("the bytes of the handshake are fixed", "[hello][golden]") {
   Buffer hello;
   append_hello_frame(hello,
-                     {1, "paxos", 0x0102030405060708, NodeId{1}, NodeId{2}, {0x77, 3, {0x66, 0x55}}, Role::peer});
+                     {{1, 1}, "paxos", 0x0102030405060708, NodeId{1}, NodeId{2}, {0x77, 3, {0x66, 0x55}}, Role::peer});
   CHECK(hex(hello) ==
-        "504158530100010048000000000000000807060504030201a118f891"  // header
-        "0100"                                                      // version
+        "50415853010001004a0000000000000008070605040302011c77d3f2"  // header
+        "01000100"                                                  // versions
         "050000007061786f73"                                        // cluster
         "0807060504030201"                                          // fingerprint
         "0100000000000000"                                          // from
@@ -59,12 +59,13 @@ TEST_CASE("the bytes of the handshake are fixed", "[hello][golden]") {
   append_hello_reply_frame(reply, 0x0102030405060708,
                            {false, "no", NodeId{2}, {0x88, 1, {0x99}}, RefusalCode::outdated});
   CHECK(hex(reply) ==
-        "50415853010002002c000000000000000807060504030201c9e9286a"  // header
+        "50415853010002002e0000000000000008070605040302012586c3ea"  // header
         "00"                                                        // accepted
         "020000006e6f"                                              // reason
         "0200000000000000"                                          // node
         "88000000000000000100000000000000010000009900000000000000"  // life
         "02"                                                        // code: outdated
+        "0100"                                                      // version
   );
 }
 
@@ -81,8 +82,10 @@ TEST_CASE("a hello with one thing wrong is refused, and the reason names it", "[
     CHECK_THAT(rig.greeter.refusal_of(wrong).text, ContainsSubstring(reason));
     wrong = rig.good;
   };
-  wrong.version = 2;
-  check("wire version 2, here 1");
+  wrong.versions = {wire_version + 1, wire_version + 3};
+  check("it speaks wire versions 2 to 4, this node version 1; the releases are too far apart");
+  wrong.versions = {0, wire_version_oldest - 1};
+  check("it speaks wire version 0, this node version 1; the releases are too far apart");
   wrong.cluster = "other";
   check("it belongs to cluster \"other\", this node to \"paxos\"");
   wrong.fingerprint ^= 1;
@@ -99,6 +102,38 @@ TEST_CASE("a hello with one thing wrong is refused, and the reason names it", "[
   check("it says that it is node 1, as this node is");
   wrong.role = static_cast<Role>(3);
   check("neither that it is a peer nor that it is a client");
+}
+
+TEST_CASE("nodes of two releases use the newest wire version that both speak", "[hello][formats]") {
+  Rig rig;
+  Hello newer = rig.good;
+  newer.versions.newest = wire_version + 1;
+  CHECK(rig.greeter.refusal_of(newer).is_welcome());
+  CHECK(rig.greeter.reply(newer, {}).version == wire_version);
+  HelloReply answer = rig.greeter.reply(rig.good, {});
+  answer.node = NodeId{2};
+  answer.life = second_life;
+  CHECK(rig.greeter.refusal_of(NodeId{2}, answer).is_welcome());
+  answer.version = wire_version + 1;
+  CHECK_THAT(rig.greeter.refusal_of(NodeId{2}, answer).text,
+             ContainsSubstring("it answers in wire version 2, this node speaks version 1"));
+}
+
+TEST_CASE("what a later release appends to a hello, or to its answer, is passed over", "[hello][formats]") {
+  const Rig rig;
+  const HelloReply reply = rig.greeter.reply(rig.good, {"no"});
+  Buffer of_hello, of_reply;
+  encode(of_hello, rig.good);
+  encode(of_reply, reply);
+  for (Buffer* const bytes : {&of_hello, &of_reply}) encode(*bytes, std::uint64_t{7});
+  Hello read_hello;
+  HelloReply read_reply;
+  CHECK(decode_hello(of_hello, read_hello));
+  CHECK(read_hello == rig.good);
+  CHECK(decode_hello(of_reply, read_reply));
+  CHECK(read_reply == reply);
+  of_hello.resize(of_hello.size() - 9);
+  CHECK_FALSE(decode_hello(of_hello, read_hello));
 }
 
 TEST_CASE("a node that comes back with another data directory is refused", "[hello]") {

@@ -46,6 +46,20 @@ TEST_CASE("tcp: strangers are refused, and both sides say why", "[tcp]") {
   CHECK(cluster.heard_by(2).up.empty());
 }
 
+TEST_CASE("tcp: a node of a release that is too new is told so, in a frame that it can read", "[tcp][formats]") {
+  Cluster cluster{2};
+  cluster.start(1);
+  RawPeer newer{cluster.io, cluster.port(1)};
+  newer.listen();
+  Hello hello = Greeter{cluster.config_of(2), first_life_of(2)}.hello_to(n1);
+  hello.versions = {wire_version + 1, wire_version + 2};
+  newer.hello(hello);
+  const HelloReply reply = newer.greeting();
+  CHECK_FALSE(reply.accepted);
+  CHECK(reply.reason.find("it speaks wire versions 2 to 3, this node version 1") != std::string::npos);
+  CHECK(run_until(cluster.io, [&] { return newer.is_closed && cluster.heard_by(1).has_refusal(reply.reason); }));
+}
+
 TEST_CASE("tcp: a node under another's address is refused by both sides", "[tcp]") {
   Cluster cluster{3};
   cluster.start(1);

@@ -230,7 +230,7 @@ class ClientCore final : public ConnectionOwner, public std::enable_shared_from_
                                                FrameReader{hello_bytes_max + frame_header_bytes},
                                                WriteQueue{0, frame_bytes_max, 2 * config_.pending_bytes_max});
     Buffer hello;
-    append_hello_frame(hello, Hello{wire_version, config_.cluster, 0, NodeId{}, NodeId{}, {}, Role::client});
+    append_hello_frame(hello, Hello{{}, config_.cluster, 0, NodeId{}, NodeId{}, {}, Role::client});
     connection_->queue().push_frame(hello);
     connection_->flush();
     connection_->start();
@@ -238,7 +238,7 @@ class ClientCore final : public ConnectionOwner, public std::enable_shared_from_
 
   void on_hello_reply(const Frame& frame) {
     HelloReply reply;
-    if (!decode(frame.payload, reply) || !reply.accepted) return next_node();
+    if (!decode_hello(frame.payload, reply) || !reply.accepted || reply.version != wire_version) return next_node();
     connection_->queue().carry(frame.fingerprint);
     connection_->reader().expect(frame.fingerprint, frame_bytes_max, read_bytes);
     ask_position();

@@ -16,8 +16,13 @@
 
 namespace paxos {
 
-/// Raised when an older node would misread what a newer one sends.
+/// The wire version of messages that this program speaks best; raised when an older node would misread what a newer one
+/// sends. It speaks every one from `wire_version_oldest` on: two nodes use the newest that both speak (hello.hpp).
 inline constexpr std::uint16_t wire_version = 1;
+inline constexpr std::uint16_t wire_version_oldest = 1;
+/// What the frame of a hello, or of the answer to one, carries in that place, in this release and all later ones: so
+/// that a node which is too new can be read, and refused with a reason.
+inline constexpr std::uint16_t handshake_version = 1;
 
 /// What a frame carries. The value is the byte on the wire: only ever append.
 enum class FrameKind : std::uint8_t { hello = 1, hello_reply = 2, message = 3 };
@@ -38,7 +43,7 @@ enum class FrameError {
   switch (error) {
     case FrameError::none: return "no error";
     case FrameError::bad_magic: return "not a paxos frame";
-    case FrameError::bad_version: return "a frame of another wire version; run one release on all nodes";
+    case FrameError::bad_version: return "a frame of another wire version than was agreed in the hello";
     case FrameError::bad_kind: return "a frame of unknown kind";
     case FrameError::too_long: return "a frame above the bound for its length";
     case FrameError::wrong_group: return "a frame of another group";
@@ -77,13 +82,17 @@ template <class Number>
   return little_endian(little);
 }
 
+[[nodiscard]] constexpr std::uint16_t version_of(FrameKind kind) {
+  return kind == FrameKind::message ? wire_version : handshake_version;
+}
+
 /// Fills the header at `start` of `out`; the payload is the rest of `out`, and then `tail`.
 inline void seal_frame(Buffer& out, std::size_t start, FrameKind kind, std::uint64_t fingerprint,
                        std::span<const std::byte> tail = {}) {
   std::byte* const header = out.data() + start;
   const std::size_t length = out.size() - start - frame_header_bytes + tail.size();
   store_little(header, frame_magic);
-  store_little(header + 4, wire_version);
+  store_little(header + 4, version_of(kind));
   header[6] = static_cast<std::byte>(kind);
   header[7] = std::byte{0};
   store_little(header + 8, static_cast<std::uint32_t>(length));
@@ -177,8 +186,9 @@ class FrameReader {
   [[nodiscard]] FrameError header_error(const std::byte* header, std::size_t length) const {
     const auto kind = std::to_integer<std::uint8_t>(header[6]);
     if (detail::load_little<std::uint32_t>(header) != frame_magic) return FrameError::bad_magic;
-    if (detail::load_little<std::uint16_t>(header + 4) != wire_version) return FrameError::bad_version;
     if (kind < 1 || kind > 3 || header[7] != std::byte{0}) return FrameError::bad_kind;
+    if (detail::load_little<std::uint16_t>(header + 4) != detail::version_of(static_cast<FrameKind>(kind)))
+      return FrameError::bad_version;
     if (length > payload_bytes_max_) return FrameError::too_long;
     if (detail::load_little<std::uint32_t>(header + 12) != 0) return FrameError::wrong_group;
     if (fingerprint_ && detail::load_little<std::uint64_t>(header + 16) != *fingerprint_)

@@ -1,10 +1,12 @@
 // Copyright (c) the paxos authors. MIT licence.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -39,9 +41,24 @@ inline constexpr std::size_t refusal_bytes_max = 1024;
 /// Who dials. The value is the byte on the wire.
 enum class Role : std::uint8_t { peer = 1, client = 2 };
 
+/// The wire versions that a program speaks: all from `oldest` to `newest`.
+struct WireVersions {
+  std::uint16_t oldest = wire_version_oldest;
+  std::uint16_t newest = wire_version;
+
+  friend bool operator==(const WireVersions&, const WireVersions&) = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(oldest, newest);
+  }
+};
+
+// A hello and its answer are read by every release: their fields stay as they are, and a later release may append more,
+// which an older one does not look at (decode_hello).
+
 /// The first frame of the dialling side.
 struct Hello {
-  std::uint16_t version = wire_version;
+  WireVersions versions;
   std::string cluster;            ///< Config::cluster
   std::uint64_t fingerprint = 0;  ///< Config::fingerprint(); a client, who knows no members, says 0
   NodeId from;                    ///< nobody for a client
@@ -53,7 +70,7 @@ struct Hello {
   template <class Archive>
   void serialize(Archive& archive) {
     auto role_byte = static_cast<std::uint8_t>(role);
-    archive(version, cluster, fingerprint, from, to, life, role_byte);
+    archive(versions, cluster, fingerprint, from, to, life, role_byte);
     role = static_cast<Role>(role_byte);
   }
 };
@@ -65,12 +82,13 @@ struct HelloReply {
   NodeId node;         ///< who answers
   StoreLife life;      ///< of the data directory of `node`; told to a peer that is welcome or outdated, else empty
   RefusalCode code = RefusalCode::none;
+  std::uint16_t version = wire_version;  ///< what messages on this connection are written in, both ways
 
   friend bool operator==(const HelloReply&, const HelloReply&) = default;
   template <class Archive>
   void serialize(Archive& archive) {
     auto code_byte = static_cast<std::uint8_t>(code);
-    archive(accepted, reason, node, life, code_byte);
+    archive(accepted, reason, node, life, code_byte, version);
     code = static_cast<RefusalCode>(code_byte);
   }
 };
@@ -82,6 +100,14 @@ inline void append_hello_frame(Buffer& out, const Hello& hello) {
 inline void append_hello_reply_frame(Buffer& out, std::uint64_t fingerprint, HelloReply reply) {
   if (reply.reason.size() > refusal_bytes_max) reply.reason.resize(refusal_bytes_max);
   append_frame(out, FrameKind::hello_reply, fingerprint, [&](Buffer& payload) { encode(payload, reply); });
+}
+
+/// Reads a Hello or a HelloReply, of this release or a later one. False when it is malformed.
+template <class Handshake>
+[[nodiscard]] bool decode_hello(std::span<const std::byte> payload, Handshake& handshake) {
+  Decoder decoder{payload};
+  decoder(handshake);
+  return decoder.ok();
 }
 
 /// Decides who may talk to this node. Does no I/O of its own.
@@ -97,13 +123,18 @@ class Greeter {
         judge_(std::move(judge)) {}
 
   [[nodiscard]] Hello hello_to(NodeId peer) const {
-    return Hello{wire_version, cluster_, fingerprint_, id_, peer, life_, Role::peer};
+    return Hello{{}, cluster_, fingerprint_, id_, peer, life_, Role::peer};
   }
   /// Who knows this node's life could pass for the next one, so none but members hear it. An outdated one must: it
   /// believes its end of nobody else than a directory that it knows.
   [[nodiscard]] HelloReply reply(const Hello& hello, Refusal refusal) const {
     const bool is_told = hello.role == Role::peer && (refusal.is_welcome() || refusal.code == RefusalCode::outdated);
-    return HelloReply{refusal.is_welcome(), std::move(refusal.text), id_, is_told ? life_ : StoreLife{}, refusal.code};
+    return HelloReply{refusal.is_welcome(),
+                      std::move(refusal.text),
+                      id_,
+                      is_told ? life_ : StoreLife{},
+                      refusal.code,
+                      std::min(hello.versions.newest, wire_version)};
   }
 
   /// Both sides report it.
@@ -117,14 +148,16 @@ class Greeter {
     if (reply.node != peer)
       return {"node " + to_string(reply.node) + " answers where node " + to_string(peer) +
               " should; correct the addresses in Config::members"};
+    if (reply.accepted && (reply.version < wire_version_oldest || reply.version > wire_version))
+      return {"it answers in wire version " + std::to_string(reply.version) + ", this node speaks " + text_of({})};
     return refusal_of_directory(peer, reply.life);
   }
 
  private:
   [[nodiscard]] std::string wrong_with(const Hello& hello) const {
-    if (hello.version != wire_version)
-      return "wire version " + std::to_string(hello.version) + ", here " + std::to_string(wire_version) +
-             "; run one release on all nodes";
+    if (hello.versions.oldest > wire_version || hello.versions.newest < wire_version_oldest)
+      return "it speaks wire " + text_of(hello.versions) + ", this node " + text_of({}) +
+             "; the releases are too far apart: upgrade all nodes to a release between them first";
     if (hello.cluster != cluster_)
       return "it belongs to cluster \"" + detail::printable(hello.cluster) + "\", this node to \"" + cluster_ +
              "\"; correct Config::cluster or the address";
@@ -138,6 +171,11 @@ class Greeter {
     if (hello.from == id_)
       return "it says that it is node " + to_string(id_) + ", as this node is; each needs its own id";
     return {};
+  }
+
+  [[nodiscard]] static std::string text_of(const WireVersions& versions) {
+    if (versions.oldest == versions.newest) return "version " + std::to_string(versions.newest);
+    return "versions " + std::to_string(versions.oldest) + " to " + std::to_string(versions.newest);
   }
 
   [[nodiscard]] std::string refusal_of_target(NodeId to) const {

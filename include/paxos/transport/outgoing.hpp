@@ -75,7 +75,7 @@ class Outgoing final : public ConnectionOwner, public std::enable_shared_from_th
     if (phase_ != Phase::greeting || frame.kind != FrameKind::hello_reply)
       return fail("it sent what does not belong on this connection");
     HelloReply reply;
-    if (!decode(frame.payload, reply)) return fail("its answer to our hello is malformed");
+    if (!decode_hello(frame.payload, reply)) return fail("its answer to our hello is malformed");
     if (!reply.accepted) return on_refusal(reply, frame.fingerprint);
     if (const Refusal ours = shared_->greeter.refusal_of(peer_, reply); !ours.is_welcome())
       return refuse("this node refuses " + name() + ": " + ours.text);
