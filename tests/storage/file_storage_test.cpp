@@ -1,17 +1,13 @@
 // Copyright (c) the paxos authors. MIT licence.
 #include <paxos/storage/file_storage.hpp>
 
-#include <atomic>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
-#include <catch2/catch_template_test_macros.hpp>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
-#include <paxos/storage/memory_storage.hpp>
 
 #include "rig.hpp"
 
@@ -21,31 +17,6 @@ using Catch::Matchers::ContainsSubstring;
 using Catch::Matchers::MessageMatches;
 
 namespace {
-
-/// A storage that can be closed and opened again.
-class MemoryDisk {
- public:
-  MemoryStorage& store() { return store_; }
-  void reopen() { store_.crash(); }
-
- private:
-  MemoryStorage store_;
-};
-
-class FileDisk {
- public:
-  FileDisk() { open(); }
-  FileStorage& store() { return *store_; }
-  void reopen() {
-    store_.reset();
-    open();
-  }
-
- private:
-  void open() { store_ = std::make_unique<FileStorage>(config_in(dir_ / "data"), small_segments); }
-  TempDir dir_;
-  std::unique_ptr<FileStorage> store_;
-};
 
 /// A TestStorage whose files the test rules.
 struct Rig {
@@ -74,59 +45,6 @@ struct Rig {
 };
 
 }  // namespace
-
-TEMPLATE_TEST_CASE("every kind of record survives closing and opening", "[storage]", MemoryDisk, FileDisk) {
-  TestType disk;
-  CHECK(disk.store().recover().promised == Ballot{});
-  disk.store().append(promise(1));
-  disk.store().append(accept(1, 2, "one"));
-  disk.store().append(accept(2, 2, ""));
-  disk.store().append(accept(4, 2, "four"));
-  disk.store().append(accept(4, 3, "four again"));
-  disk.store().append(chosen(2));
-  CHECK(disk.store().append(learn(3, "three")) == WriteTicket{7});
-  CHECK(disk.store().flush().ok());
-  CHECK(disk.store().durable() == WriteTicket{7});
-  CHECK(disk.store().backlog() == 0);
-
-  for (int life = 0; life < 3; ++life) {
-    disk.reopen();
-    const Recovered recovered = disk.store().recover();
-    CHECK(recovered.promised == ballot(3));
-    CHECK(recovered.chosen_through == Slot{3});
-    CHECK(recovered.accepted == std::vector<AcceptedValue>{{Slot{4}, ballot(3), Value{"four again"}}});
-    CHECK(text_of(disk.store().read(Slot{1})) == "one");
-    CHECK(text_of(disk.store().read(Slot{2})) == "");
-    CHECK(text_of(disk.store().read(Slot{3})) == "three");
-    CHECK_FALSE(disk.store().read(Slot{4}));
-    CHECK_FALSE(disk.store().read(Slot{}));
-    CHECK(disk.store().durable() == WriteTicket{});
-  }
-  CHECK(disk.store().append(chosen(4)) == WriteTicket{1});
-  CHECK(disk.store().flush().ok());
-  disk.reopen();
-  CHECK(disk.store().recover().chosen_through == Slot{4});
-  CHECK(text_of(disk.store().read(Slot{4})) == "four again");
-}
-
-TEMPLATE_TEST_CASE("what was appended and not flushed is gone after a crash", "[storage]", MemoryDisk, FileDisk) {
-  TestType disk;
-  disk.store().append(promise(1));
-  CHECK(disk.store().flush().ok());
-  disk.store().append(promise(2));
-  CHECK(disk.store().backlog() > 0);
-  disk.reopen();
-  CHECK(disk.store().recover().promised == ballot(1));
-  CHECK(disk.store().backlog() == 0);
-}
-
-TEMPLATE_TEST_CASE("a chosen value can be read before and after its flush", "[storage]", MemoryDisk, FileDisk) {
-  TestType disk;
-  disk.store().append(learn(1, "early"));
-  CHECK(text_of(disk.store().read(Slot{1})) == "early");
-  CHECK(disk.store().flush().ok());
-  CHECK(text_of(disk.store().read(Slot{1})) == "early");
-}
 
 TEST_CASE("the log goes on over many segments, and all of it is read again", "[file_storage]") {
   Rig rig;
@@ -386,36 +304,4 @@ TEST_CASE("a read that fails is no damage: nothing is confirmed any more, and th
   rig.open();
   CHECK(rig.store->recover().accepted.size() == 1);
   CHECK(text_of(rig.store->read(Slot{1})) == "one");
-}
-
-TEST_CASE("appends, reads and flushes may run at once", "[file_storage][threads]") {
-  TempDir dir;
-  constexpr std::uint64_t slots = 2000;
-  const auto value = [](std::uint64_t slot) { return noise(20 + slot % 300, static_cast<std::uint32_t>(slot)); };
-  {
-    FileStorage store{config_in(dir / "data"), FileStorageOptions{.segment_bytes = 64 << 10}};
-    std::atomic<bool> done{false};
-    std::atomic<bool> failed{false};
-    std::thread flusher{[&] {
-      while (!done.load()) {
-        if (!store.flush().ok()) failed = done = true;
-        store.prepare();
-      }
-    }};
-    std::uint64_t wrong = 0;
-    for (std::uint64_t slot = 1; slot <= slots; ++slot) {
-      store.append(learn(slot, value(slot)));
-      const std::uint64_t other = 1 + (slot * 7919) % slot;
-      wrong += text_of(store.read(Slot{other})) != value(other) ? 1 : 0;
-      wrong += store.durable() > WriteTicket{slot} ? 1 : 0;
-      while (store.backlog() > 100000 && !failed) std::this_thread::yield();
-    }
-    while (store.durable() < WriteTicket{slots} && !failed) std::this_thread::yield();
-    done = true;
-    flusher.join();
-    CHECK_FALSE(failed);
-    CHECK(wrong == 0);
-  }
-  FileStorage store{config_in(dir / "data")};
-  CHECK(store.recover().chosen_through == Slot{slots});
 }

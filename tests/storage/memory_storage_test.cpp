@@ -64,16 +64,6 @@ TEST_CASE("after a failed flush the memory storage never confirms again in that 
   CHECK(disk.flush().ok());
 }
 
-TEST_CASE("a full memory storage keeps its records for a later flush", "[memory_storage]") {
-  MemoryStorage disk;
-  disk.append(promise(1));
-  disk.fail_next_flush({Errc::storage_full, "full"});
-  CHECK(disk.flush().code == Errc::storage_full);
-  CHECK(disk.backlog() == 16);
-  CHECK(disk.flush().ok());
-  CHECK(disk.durable() == WriteTicket{1});
-}
-
 TEST_CASE("a copy of a memory storage is a disk of its own", "[memory_storage]") {
   MemoryStorage disk;
   disk.append(promise(1));
