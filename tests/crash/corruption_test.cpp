@@ -91,7 +91,7 @@ struct Opened {
 
 Opened open(NodeId id, sim::Disk disk) {
   Opened opened;
-  Config config{.id = id, .members = {}, .data_dir = std::string{sim::DiskFiles::directory}};
+  Config config{.id = id, .members = {{1, ""}, {2, ""}, {3, ""}}, .data_dir = std::string{sim::DiskFiles::directory}};
   try {
     DiskStorage store{config, World::Cluster::storage_options, sim::DiskFiles{disk, 1}};
     opened.recovered = store.recover();

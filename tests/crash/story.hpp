@@ -21,7 +21,7 @@ using DiskStorage = BasicFileStorage<sim::DiskFiles>;
 inline constexpr FileStorageOptions small_segments{.segment_bytes = std::size_t{16} << 10};
 
 inline Config the_config() {
-  return Config{.id = NodeId{1}, .members = {}, .data_dir = std::string{sim::DiskFiles::directory}};
+  return Config{.id = NodeId{1}, .members = {{1, ""}}, .data_dir = std::string{sim::DiskFiles::directory}};
 }
 inline Ballot ballot(std::uint64_t round) { return {round, NodeId{1}}; }
 

@@ -34,7 +34,7 @@ TEST_CASE("another node's directory is refused", "[node][threads]") {
     const FileNode first{alone_in(dir / "1")};
   }
   const Config other{.id = NodeId{2}, .members = {{2, "127.0.0.1:0"}}, .data_dir = dir / "1"};
-  CHECK_THROWS_WITH(FileNode{other}, ContainsSubstring("belongs to node 1"));
+  CHECK_THROWS_WITH(FileNode{other}, ContainsSubstring("was made for node 1"));
 }
 
 TEST_CASE("a port in use is named, and the directory is let go", "[node][threads]") {

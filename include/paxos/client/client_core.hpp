@@ -238,7 +238,7 @@ class ClientCore final : public ConnectionOwner, public std::enable_shared_from_
 
   void on_hello_reply(const Frame& frame) {
     HelloReply reply;
-    if (!decode_hello(frame.payload, reply) || !reply.accepted || reply.version != wire_version) return next_node();
+    if (!decode_hello(frame.payload, reply) || !reply.accepted || !is_spoken(reply.version)) return next_node();
     connection_->queue().carry(frame.fingerprint);
     connection_->reader().expect(frame.fingerprint, frame_bytes_max, read_bytes);
     ask_position();

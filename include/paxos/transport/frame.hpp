@@ -20,6 +20,9 @@ namespace paxos {
 /// sends. It speaks every one from `wire_version_oldest` on: two nodes use the newest that both speak (hello.hpp).
 inline constexpr std::uint16_t wire_version = 1;
 inline constexpr std::uint16_t wire_version_oldest = 1;
+[[nodiscard]] constexpr bool is_spoken(std::uint16_t version) {
+  return version >= wire_version_oldest && version <= wire_version;
+}
 /// What the frame of a hello, or of the answer to one, carries in that place, in this release and all later ones: so
 /// that a node which is too new can be read, and refused with a reason.
 inline constexpr std::uint16_t handshake_version = 1;

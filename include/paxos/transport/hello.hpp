@@ -148,7 +148,7 @@ class Greeter {
     if (reply.node != peer)
       return {"node " + to_string(reply.node) + " answers where node " + to_string(peer) +
               " should; correct the addresses in Config::members"};
-    if (reply.accepted && (reply.version < wire_version_oldest || reply.version > wire_version))
+    if (reply.accepted && !is_spoken(reply.version))
       return {"it answers in wire version " + std::to_string(reply.version) + ", this node speaks " + text_of({})};
     return refusal_of_directory(peer, reply.life);
   }
