@@ -167,11 +167,14 @@ class RawPeer {
                               if (error == asio::error::operation_aborted) return;
                               if (error) {
                                 is_closed = true;
+                                if (on_closed) on_closed();
                                 return;
                               }
                               reader_.arrived(n);
-                              while (const auto frame = reader_.next())
+                              while (const auto frame = reader_.next()) {
                                 frames.emplace_back(frame->kind, Buffer{frame->payload.begin(), frame->payload.end()});
+                                if (on_frame) on_frame(frame->kind, frame->payload);
+                              }
                               listen();
                             });
   }
@@ -192,6 +195,8 @@ class RawPeer {
 
   std::vector<std::pair<FrameKind, Buffer>> frames;
   bool is_closed = false;
+  std::function<void(FrameKind, std::span<const std::byte>)> on_frame;
+  std::function<void()> on_closed;
 
  private:
   asio::io_context& io_;

@@ -1,6 +1,8 @@
 // Copyright (c) the paxos authors. MIT licence.
+#include <atomic>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <catch2/catch_test_macros.hpp>
@@ -58,20 +60,6 @@ TEST_CASE("tcp: three nodes reach each other, and messages of every kind arrive 
     }
 }
 
-TEST_CASE("tcp: nothing is sent before the turn ends", "[tcp]") {
-  Cluster cluster{2};
-  cluster.start(1);
-  cluster.start(2);
-  REQUIRE(is_connected(cluster));
-  cluster.node(1).send(n2, ReadIndex{1});
-  settle(cluster.io);
-  CHECK(cluster.heard_by(2).messages.empty());
-  CHECK(cluster.node(1).queued_bytes(n2) > 0);
-  cluster.node(1).end_turn();
-  CHECK(run_until(cluster.io, [&] { return cluster.heard_by(2).messages.size() == 1; }));
-  CHECK(run_until(cluster.io, [&] { return cluster.node(1).queued_bytes(n2) == 0; }));
-}
-
 TEST_CASE("tcp: what is sent while a peer is being dialled waits for it", "[tcp]") {
   Cluster cluster{2};
   cluster.options.patience = std::chrono::minutes{1};
@@ -93,25 +81,6 @@ TEST_CASE("tcp: a peer that is down for long is sent nothing old when it returns
   cluster.start(2);
   REQUIRE(gets_through(cluster, 1, 2));
   CHECK(cluster.heard_by(2).messages.front().second == Message{Nack{{99, n1}}});
-}
-
-TEST_CASE("tcp: after a peer restarts both ways work again", "[tcp]") {
-  Cluster cluster{2};
-  cluster.start(1);
-  cluster.start(2);
-  REQUIRE(is_connected(cluster));
-  for (std::size_t restart = 1; restart <= 3; ++restart) {
-    cluster.heard_by(1) = {};
-    cluster.stop(2);
-    REQUIRE(run_until(cluster.io, [&] { return !cluster.node(1).is_up(n2); }));
-    CHECK(cluster.heard_by(1).down.size() == 1);
-    cluster.start(2);
-    REQUIRE(is_connected(cluster));
-    CHECK(gets_through(cluster, 1, 2));
-    CHECK(gets_through(cluster, 2, 1));
-    CHECK(cluster.heard_by(1).up.size() == 1);
-    CHECK(cluster.heard_by(1).refused.empty());
-  }
 }
 
 TEST_CASE("tcp: an outage is told once, however often the peer is dialled in vain", "[tcp]") {
@@ -254,4 +223,52 @@ TEST_CASE("tcp: host names are looked up", "[tcp]") {
   cluster.start(1);
   cluster.start(2);
   CHECK(is_connected(cluster));
+}
+
+TEST_CASE("tcp: on strands of a context with several threads, messages arrive in order", "[tcp]") {
+  asio::io_context io;
+  ReservedPort port1{io};
+  ReservedPort port2{io};
+  Config config{.id = n1, .members = {{1, port1.address()}, {2, port2.address()}}, .data_dir = "unused"};
+  constexpr std::uint64_t count = 5000;
+  struct Side {
+    explicit Side(asio::io_context& context) : strand(asio::make_strand(context)) {}
+    asio::strand<asio::io_context::executor_type> strand;
+    std::unique_ptr<TcpTransport> transport;
+    std::uint64_t received = 0;
+    std::uint64_t sent = 0;
+    bool is_in_order = true;
+  };
+  Side sides[2] = {Side{io}, Side{io}};
+  std::atomic<int> finished{0};
+  const auto send_some = [&](Side& side, NodeId other) {
+    for (int i = 0; i < 50 && side.sent < count; ++i) side.transport->send(other, ReadIndex{side.sent++});
+    side.transport->end_turn();
+  };
+  for (std::uint64_t i = 0; i < 2; ++i) {
+    Side& side = sides[i];
+    const NodeId other{2 - i};
+    config.id = NodeId{i + 1};
+    TransportEvents events;
+    events.on_peer_up = [&, other](NodeId) { send_some(side, other); };
+    events.on_message = [&, other](NodeId, Message&& message) {
+      if (std::get<ReadIndex>(message).nonce != side.received++) side.is_in_order = false;
+      if (side.received % 25 == 0) send_some(side, other);
+      if (side.received == count) ++finished;
+    };
+    side.transport = std::make_unique<TcpTransport>(side.strand, config, first_life_of(i + 1), std::move(events));
+    asio::post(side.strand, [&side] { side.transport->start(); });
+  }
+  auto work = asio::make_work_guard(io);
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 3; ++i) threads.emplace_back([&] { io.run(); });
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{60};
+  while (finished < 2 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  for (Side& side : sides) asio::post(side.strand, [&side] { side.transport.reset(); });
+  work.reset();
+  for (std::thread& thread : threads) thread.join();
+  for (const Side& side : sides) {
+    CHECK(side.received == count);
+    CHECK(side.is_in_order);
+  }
 }
