@@ -61,7 +61,8 @@ concept FillsDisk = requires(H& harness) {
 template <class H>
 concept Damages = requires(H& harness, std::uint64_t seed) { harness.damage(seed); };
 
-/// hold_flush(): the next flush hangs in the disk until release_flush(); wait_until_held() returns once it does.
+/// hold_flush(): the next flush hangs in the disk until release_flush(); wait_until_held() returns once it does. The
+/// other calls get 20 s meanwhile, or Harness::patience, a duration.
 template <class H>
 concept HoldsFlush = requires(H& harness) {
   harness.hold_flush();

@@ -121,6 +121,7 @@ class StorageSubject {
   /// read() gives each value that is known as chosen, and nothing else.
   void expect_reads() {
     for (std::size_t i = 0; i < state_.chosen.size(); ++i) expect_read(Slot{i + 1});
+    for (const auto& [slot, vote] : state_.accepted) expect_nothing(slot);
     expect_nothing(Slot{});
     expect_nothing(state_.chosen_through().next());
     expect_nothing(Slot{state_.chosen_through().value() + 1000});
