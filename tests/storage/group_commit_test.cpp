@@ -137,6 +137,19 @@ TEST_CASE("a flush that throws is reported as a failed one", "[group_commit][thr
   CHECK(status.text == "flush: out of everything");
 }
 
+TEST_CASE("work ahead that throws is reported as a failed flush", "[group_commit][threads]") {
+  struct Unprepared : GatedStore {
+    void prepare() { throw std::runtime_error("no space ahead"); }
+  } store;
+  Reports reports;
+  GroupCommit<Unprepared> commit{store, [&](const Status& status) { reports.add(status); }};
+  store.let_go(1);
+  commit.request();
+  const Status status = reports.wait_for(2);
+  CHECK(status.code == Errc::storage_failed);
+  CHECK(status.text == "prepare: no space ahead");
+}
+
 TEST_CASE("group commit makes a file storage durable while it is appended to", "[group_commit][threads]") {
   TempDir dir;
   FileStorage store{config_in(dir / "data"), FileStorageOptions{.segment_bytes = 64 << 10}};

@@ -5,6 +5,7 @@
 #include <exception>
 #include <functional>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -16,7 +17,8 @@ namespace paxos {
 template <Storage Store>
 class GroupCommit {
  public:
-  /// `flushed` is called on that thread after each flush, and must not throw. Both must outlive this object.
+  /// `flushed` is called on that thread after each flush, and after a prepare() that throws; it must not throw. Both
+  /// must outlive this object.
   GroupCommit(Store& store, std::function<void(Status)> flushed)
       : store_(store), flushed_(std::move(flushed)), thread_([this] { run(); }) {}
   GroupCommit(const GroupCommit&) = delete;
@@ -46,8 +48,11 @@ class GroupCommit {
  private:
   void run() {
     while (wait_for_request()) {
-      flushed_(flush());
-      if constexpr (requires { store_.prepare(); }) store_.prepare();
+      flushed_(outcome("flush: ", [this] { return store_.flush(); }));
+      if constexpr (requires { store_.prepare(); }) {
+        const Status prepared = outcome("prepare: ", [this] { return store_.prepare(), Status{}; });
+        if (!prepared.ok()) flushed_(prepared);
+      }
     }
   }
 
@@ -61,11 +66,12 @@ class GroupCommit {
     return !stopping_;
   }
 
-  [[nodiscard]] Status flush() {
+  template <class Work>
+  [[nodiscard]] static Status outcome(const char* doing, Work work) {
     try {
-      return store_.flush();
+      return work();
     } catch (const std::exception& error) {
-      return {Errc::storage_failed, std::string{"flush: "} + error.what()};
+      return {Errc::storage_failed, std::string{doing} + error.what()};
     }
   }
 
