@@ -26,8 +26,8 @@ namespace paxos {
 template <StateMachine Machine>
 class Client {
  public:
-  using Command = typename Machine::Command;
-  using Result = ResultOf<Machine>;
+  using Command = typename Machine::Command;  ///< what apply() takes
+  using Result = ResultOf<Machine>;           ///< what apply() returns; Unit for void
 
   /// Throws ConfigError. Connects in the background.
   explicit Client(ClientConfig config)
@@ -57,6 +57,7 @@ class Client {
     if (ec) throw std::system_error(ec);
     return result;
   }
+  /// The same; reports in `ec`, and gives Result{} then.
   Result propose(Command command, std::error_code& ec) {
     if (is_own_thread()) {
       ec = make_error_code(Errc::would_deadlock);

@@ -36,9 +36,9 @@ namespace paxos {
 template <StateMachine Machine, Observer Obs = NullObserver, class Store = FileStorage, class Net = TcpTransport>
 class Node {
  public:
-  using Command = typename Machine::Command;
-  using Result = ResultOf<Machine>;
-  using NetOptions = typename Net::Options;
+  using Command = typename Machine::Command;  ///< what apply() takes
+  using Result = ResultOf<Machine>;           ///< what apply() returns; Unit for void
+  using NetOptions = typename Net::Options;   ///< TcpOptions, unless Net is another
 
   /// Runs on a thread of its own. Recovers and listens before it returns, and joins the others meanwhile; throws
   /// ConfigError, StorageError (the data directory is damaged, locked, or another node's) or std::system_error (cannot
@@ -83,6 +83,7 @@ class Node {
   Result propose(Command command) {
     return throwing([&](std::error_code& ec) { return propose(std::move(command), ec); });
   }
+  /// The same; reports in `ec`, and gives Result{} then.
   Result propose(Command command, std::error_code& ec) {
     return blocking<Result>(ec, [&](auto handler) { async_propose(std::move(command), std::move(handler)); });
   }
@@ -99,9 +100,11 @@ class Node {
   Result propose(RequestId id, Command command) {
     return throwing([&](std::error_code& ec) { return propose(id, std::move(command), ec); });
   }
+  /// The same; reports in `ec`, and gives Result{} then.
   Result propose(RequestId id, Command command, std::error_code& ec) {
     return blocking<Result>(ec, [&](auto handler) { async_propose(id, std::move(command), std::move(handler)); });
   }
+  /// Completes with (std::error_code, Result).
   template <class Token>
   auto async_propose(RequestId id, Command command, Token&& token) {
     return submit(id, encoded(command), std::forward<Token>(token));
@@ -114,6 +117,7 @@ class Node {
   auto read(F function) {
     return throwing([&](std::error_code& ec) { return read(std::move(function), ec); });
   }
+  /// The same; reports in `ec`, and gives a default-constructed value then.
   template <class F>
   auto read(F function, std::error_code& ec) {
     using R = ReadResult<F>;

@@ -160,7 +160,9 @@ class Replica {
     if (failure_.ok()) fail(Status{make_error_code(Errc::stopped), "the node was stopped"}, Errc::interrupted);
   }
 
+  /// The machine, its sessions, and how far it is.
   [[nodiscard]] const ReplicatedState<Machine>& state() const { return state_; }
+  /// As of now; `id` and `leader` included.
   [[nodiscard]] NodeStatus status() const {
     return NodeStatus{config_.id,
                       election_.standing(),

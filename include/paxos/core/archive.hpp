@@ -79,7 +79,7 @@ class Encoder {
   using is_loading = std::false_type;
   using is_saving = std::true_type;
 
-  explicit Encoder(Buffer& out) : out_(out) {}
+  explicit Encoder(Buffer& out) : out_(out) {}  ///< `out` must outlive it; bytes are added at its end
   Encoder(const Encoder&) = delete;
   Encoder& operator=(const Encoder&) = delete;
 
@@ -89,6 +89,7 @@ class Encoder {
     return *this;
   }
 
+  /// Little-endian, in as many bytes as T has.
   template <detail::Scalar T>
   void number(T value) {
     static_assert(sizeof(T) <= 8, "Encoder: long double has no portable width; use double");
@@ -96,11 +97,13 @@ class Encoder {
     const auto little = detail::little_endian(std::bit_cast<Unsigned>(value));
     raw(&little, sizeof little);
   }
+  /// `size` bytes as they are, without their number.
   void raw(const void* data, std::size_t size) {
     if (size == 0) return;
     const auto* first = static_cast<const std::byte*>(data);
     out_.insert(out_.end(), first, first + size);
   }
+  /// The number of bytes or elements that follow: 32 bits. More than 4 GiB is an InvariantViolation.
   void length(std::uint64_t size) {
     ensure(size <= std::numeric_limits<std::uint32_t>::max(),
            "Encoder: a length above 4 GiB has no place in the format");
@@ -148,7 +151,7 @@ class Decoder {
   using is_loading = std::true_type;
   using is_saving = std::false_type;
 
-  explicit Decoder(std::span<const std::byte> bytes) : left_(bytes) {}
+  explicit Decoder(std::span<const std::byte> bytes) : left_(bytes) {}  ///< the bytes must outlive it
   Decoder(const Decoder&) = delete;
   Decoder& operator=(const Decoder&) = delete;
 
@@ -158,15 +161,18 @@ class Decoder {
     return *this;
   }
 
+  /// False once anything was missing or wrong; values read after that are meaningless.
   [[nodiscard]] bool ok() const { return ok_; }
   /// ok(), and every byte was used.
   [[nodiscard]] bool finished() const { return ok_ && left_.empty(); }
-  [[nodiscard]] std::span<const std::byte> left() const { return left_; }
+  [[nodiscard]] std::span<const std::byte> left() const { return left_; }  ///< what was not read yet
+  /// For a value that cannot be: from here on nothing is read, and ok() is false.
   void fail() {
     ok_ = false;
     left_ = {};
   }
 
+  /// Fails when fewer bytes are left, and for a bool that is neither 0 nor 1.
   template <detail::Scalar T>
   void number(T& value) {
     using Unsigned = detail::UnsignedOf<sizeof(T)>;
@@ -180,6 +186,7 @@ class Decoder {
       value = std::bit_cast<T>(bits);
     }
   }
+  /// `size` bytes as they are; fails when fewer are left.
   void raw(void* data, std::size_t size) {
     if (size > left_.size()) {
       fail();
@@ -200,6 +207,7 @@ class Decoder {
     }
     return size;
   }
+  /// The next bytes, in place; fails, and gives none, when fewer are left.
   [[nodiscard]] std::span<const std::byte> take(std::size_t size) {
     if (size > left_.size()) {
       fail();
@@ -264,6 +272,7 @@ void encode(Buffer& out, const T& value) {
   encoder(value);
 }
 
+/// As encode(), into bytes of their own.
 template <class T>
 [[nodiscard]] Bytes encoded(const T& value) {
   Buffer out;

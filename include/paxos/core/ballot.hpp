@@ -14,8 +14,8 @@ namespace paxos {
 /// A proposal number: a round, made unique by the node that owns it. Used by one node in one life.
 /// `Ballot{}` is below every ballot that is ever used.
 struct Ballot {
-  std::uint64_t round = 0;
-  NodeId node;
+  std::uint64_t round = 0;  ///< decides first; 0: no ballot
+  NodeId node;              ///< who alone may use it
 
   /// The lowest ballot of `owner` above this one.
   [[nodiscard]] Ballot above(NodeId owner) const {

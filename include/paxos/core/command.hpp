@@ -19,8 +19,8 @@ namespace paxos {
 
 /// Who asks: 128 bits that no two askers share.
 struct SessionId {
-  std::uint64_t high = 0;
-  std::uint64_t low = 0;
+  std::uint64_t high = 0;  ///< with `low`: 128 bits that nobody else draws or names
+  std::uint64_t low = 0;   ///< the other half
 
   /// The session of a name that the asker chose: two FNV-1a hashes (64 bit, http://www.isthe.com/chongo/tech/comp/fnv/)
   /// over the name, the second behind one more byte. The same on every machine.
@@ -45,8 +45,8 @@ struct SessionId {
 
 /// Names one command for good: a retry that carries the same id is executed at most once.
 struct RequestId {
-  SessionId session;
-  std::uint64_t sequence = 0;
+  SessionId session;           ///< of one asker
+  std::uint64_t sequence = 0;  ///< from 1 on, rising; a higher one says that those below are settled
 
   friend constexpr auto operator<=>(const RequestId&, const RequestId&) = default;
 
@@ -58,7 +58,7 @@ struct RequestId {
 
 /// One command of a client, as it travels: still bytes, as only the state machine knows its type.
 struct Command {
-  RequestId id;
+  RequestId id;                     ///< a retry keeps it
   std::uint64_t settled_below = 0;  ///< the asker awaits no answer for any sequence below this one
   Slot issued_after;                ///< what the asker's node had applied when it first issued this; kept by retries
   Bytes payload;                    ///< Machine::Command, encoded
@@ -77,14 +77,15 @@ using Value = Bytes;
 /// Collects commands into the value of one slot. Format: a 32-bit count, then the commands.
 class BatchBuilder {
  public:
+  /// Behind those that are in already.
   void add(const Command& command) {
     if (count_ == 0) encode(buffer_, std::uint32_t{0});
     encode(buffer_, command);
     ++count_;
   }
-  [[nodiscard]] std::size_t bytes() const { return buffer_.size(); }
-  [[nodiscard]] std::uint32_t commands() const { return count_; }
-  [[nodiscard]] bool empty() const { return count_ == 0; }
+  [[nodiscard]] std::size_t bytes() const { return buffer_.size(); }  ///< of the value so far
+  [[nodiscard]] std::uint32_t commands() const { return count_; }     ///< how many are in
+  [[nodiscard]] bool empty() const { return count_ == 0; }            ///< take() would give a no-op
 
   /// The value; the builder is then empty again and keeps its memory.
   [[nodiscard]] Value take() {

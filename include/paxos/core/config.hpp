@@ -32,6 +32,7 @@ struct Config {
   std::string data_dir;           ///< the directory of this node's log; created when absent; one process at a time
   std::string cluster = "paxos";  ///< (same on all) keeps two clusters apart that reach each other by mistake
 
+  /// A leader tells every follower that it is there, this often.
   Duration heartbeat_interval = std::chrono::milliseconds{50};
   /// A follower that hears no leader for this long, or up to twice as long by chance, stands for election.
   Duration election_timeout = std::chrono::milliseconds{300};
@@ -54,7 +55,7 @@ struct Config {
   std::size_t sessions_max = 4096;    ///< (same on all) sessions remembered; the one idle for longest is evicted
   std::size_t session_window = 8192;  ///< (same on all) commands of one session in flight
 
-  static constexpr std::size_t window_slots_max = 65536;
+  static constexpr std::size_t window_slots_max = 65536;  ///< the most that `window_slots` may be
   /// An acceptor keeps accepted values of this many slots above what it knows as chosen; it drops Accepts beyond.
   [[nodiscard]] std::size_t acceptor_window_slots() const { return 4 * window_slots; }
   /// What an acceptor remembers takes no more: its window, and as much again after a restart that forgot what was

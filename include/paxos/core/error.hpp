@@ -72,15 +72,19 @@ class OutcomeCategory final : public std::error_category {
 
 }  // namespace detail
 
+/// The category of Errc.
 [[nodiscard]] inline const std::error_category& error_category() {
   static const detail::ErrorCategory category;
   return category;
 }
+/// The category of Outcome.
 [[nodiscard]] inline const std::error_category& outcome_category() {
   static const detail::OutcomeCategory category;
   return category;
 }
+/// So that an Errc is a std::error_code.
 [[nodiscard]] inline std::error_code make_error_code(Errc code) { return {static_cast<int>(code), error_category()}; }
+/// So that an error code compares with an Outcome.
 [[nodiscard]] inline std::error_condition make_error_condition(Outcome outcome) {
   return {static_cast<int>(outcome), outcome_category()};
 }
@@ -99,10 +103,10 @@ inline std::error_condition detail::ErrorCategory::default_error_condition(int c
 
 /// How a write, a flush or a start went: an error code, and a text for a person. Tests as true when all is well.
 struct [[nodiscard]] Status {
-  std::error_code code;
-  std::string text;
+  std::error_code code;  ///< none: all is well
+  std::string text;      ///< what happened, where, and what to do about it
 
-  [[nodiscard]] bool ok() const { return !code; }
+  [[nodiscard]] bool ok() const { return !code; }  ///< no error
   explicit operator bool() const { return ok(); }
 };
 

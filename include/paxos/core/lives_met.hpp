@@ -38,12 +38,14 @@ class LivesMet {
             RefusalCode::outdated};
   }
 
+  /// Whether that very life is the newest that was met.
   [[nodiscard]] bool has_met(NodeId peer, const StoreLife& life) const {
     const auto known = newest_.find(peer);
     return known != newest_.end() && known->second == life.newest();
   }
-  void meet(NodeId peer, const MetLife& life) { newest_[peer] = life; }
+  void meet(NodeId peer, const MetLife& life) { newest_[peer] = life; }  ///< takes the place of what was met before
 
+  /// What a storage writes down: the newest life of each peer.
   [[nodiscard]] const std::map<NodeId, MetLife>& newest() const { return newest_; }
 
  private:

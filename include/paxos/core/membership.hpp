@@ -20,11 +20,12 @@ inline constexpr std::size_t members_max = 9;
 
 /// One node of the cluster.
 struct Member {
-  NodeId id;
+  NodeId id;            ///< from 1 on; never given to another machine or data directory
   std::string address;  ///< "host:port" that peers and remote clients dial
   int priority = 0;     ///< a leader hands over to a caught-up member of higher priority; ties go to the higher id
 
   Member() = default;
+  /// `host_port` is "host:port"; so that a list of members reads as {{1, "a:7001"}, {2, "b:7001"}}.
   Member(std::uint64_t node, std::string host_port, int leader_priority = 0)
       : id(node), address(std::move(host_port)), priority(leader_priority) {}
 
@@ -41,7 +42,9 @@ class Votes {
     bits_ = static_cast<std::uint16_t>(bits_ | bit);
     return true;
   }
+  /// Whether this member answered.
   [[nodiscard]] bool has(std::size_t member_index) const { return ((bits_ >> member_index) & 1U) != 0; }
+  /// How many members answered.
   [[nodiscard]] std::size_t count() const { return static_cast<std::size_t>(std::popcount(bits_)); }
 
   friend bool operator==(const Votes&, const Votes&) = default;
@@ -54,6 +57,7 @@ class Votes {
 /// Of n members that is n/2 + 1, so that two quorums intersect for even n too: 3 of 4, 4 of 6.
 class Membership {
  public:
+  /// In the order of ids: index i is the same member on every node. Must be 1 to `members_max`, each once.
   explicit Membership(const std::vector<Member>& members) {
     for (const Member& member : members) ids_.push_back(member.id);
     std::ranges::sort(ids_);
@@ -62,16 +66,19 @@ class Membership {
     ensure(2 * quorum_size() > ids_.size(), "Membership: two quorums need not intersect");
   }
 
-  [[nodiscard]] const std::vector<NodeId>& ids() const { return ids_; }
-  [[nodiscard]] std::size_t size() const { return ids_.size(); }
+  [[nodiscard]] const std::vector<NodeId>& ids() const { return ids_; }  ///< ascending
+  [[nodiscard]] std::size_t size() const { return ids_.size(); }         ///< 1 to 9
+  /// More than half: any two quorums share a member.
   [[nodiscard]] std::size_t quorum_size() const { return ids_.size() / 2 + 1; }
+  /// Whether they are enough to decide.
   [[nodiscard]] bool is_quorum(const Votes& votes) const { return votes.count() >= quorum_size(); }
+  /// nullopt: no member.
   [[nodiscard]] std::optional<std::size_t> index_of(NodeId id) const {
     const auto found = std::ranges::lower_bound(ids_, id);
     if (found == ids_.end() || *found != id) return std::nullopt;
     return static_cast<std::size_t>(found - ids_.begin());
   }
-  [[nodiscard]] bool contains(NodeId id) const { return index_of(id).has_value(); }
+  [[nodiscard]] bool contains(NodeId id) const { return index_of(id).has_value(); }  ///< whether it is a member
   /// `wanted`, if it is among these members; else the one after it.
   [[nodiscard]] NodeId at_or_after(const Votes& members, NodeId wanted) const {
     const auto member = index_of(wanted);

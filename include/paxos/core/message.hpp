@@ -19,9 +19,9 @@ namespace paxos {
 
 /// What an acceptor accepted in one slot: the newest ballot, and its value.
 struct AcceptedValue {
-  Slot slot;
-  Ballot ballot;
-  Value value;
+  Slot slot;      ///< where it was accepted
+  Ballot ballot;  ///< at which it was accepted, last
+  Value value;    ///< what was accepted
 
   friend bool operator==(const AcceptedValue&, const AcceptedValue&) = default;
   template <class Archive>
@@ -32,8 +32,8 @@ struct AcceptedValue {
 
 /// 1a, candidate → acceptors: "promise me every slot from first_slot on, and tell what you accepted there".
 struct Prepare {
-  Ballot ballot;
-  Slot first_slot;
+  Ballot ballot;    ///< the candidate's; its own acceptor's promise of it is durable
+  Slot first_slot;  ///< asks about this slot and all above it
 
   friend bool operator==(const Prepare&, const Prepare&) = default;
   template <class Archive>
@@ -45,9 +45,9 @@ struct Prepare {
 /// 1b, acceptor → candidate. Speaks for the slots in [first_slot, next_slot); `next_slot` is Slot::infinity() in the
 /// last part. The candidate asks for the next part with Prepare{ballot, next_slot}; a part lost is asked for again.
 struct Promise {
-  Ballot ballot;
-  Slot first_slot;
-  Slot next_slot;
+  Ballot ballot;                        ///< that is promised
+  Slot first_slot;                      ///< this part tells of the slots from here on,
+  Slot next_slot;                       ///< up to, not including, this one; what was asked next
   Slot chosen_through;                  ///< these slots are chosen and not listed: fetch them
   std::vector<AcceptedValue> accepted;  ///< in slot order, above chosen_through
 
@@ -60,10 +60,10 @@ struct Promise {
 
 /// 2a, leader → acceptors.
 struct Accept {
-  Ballot ballot;
-  Slot slot;
+  Ballot ballot;        ///< the leader's
+  Slot slot;            ///< where
   Slot chosen_through;  ///< as in Chosen, so that a busy leader needs no message for it
-  Value value;
+  Value value;          ///< what; empty is a no-op
 
   friend bool operator==(const Accept&, const Accept&) = default;
   template <class Archive>
@@ -74,9 +74,9 @@ struct Accept {
 
 /// 2b, acceptor → leader: accepted, durably, in every slot of [first, last].
 struct Accepted {
-  Ballot ballot;
-  Slot first;
-  Slot last;
+  Ballot ballot;  ///< at which it accepted
+  Slot first;     ///< each slot from here
+  Slot last;      ///< through here
 
   friend bool operator==(const Accepted&, const Accepted&) = default;
   template <class Archive>
@@ -87,7 +87,7 @@ struct Accepted {
 
 /// Acceptor → proposer: "I promised this ballot and must refuse yours".
 struct Nack {
-  Ballot promised;
+  Ballot promised;  ///< higher than the ballot that is refused
 
   friend bool operator==(const Nack&, const Nack&) = default;
   template <class Archive>
@@ -99,8 +99,8 @@ struct Nack {
 /// Leader → all: every slot up to `through` is chosen. It gives a node the value of a slot only if that node accepted
 /// the slot at this very ballot; what it accepted at another, or not at all, it fetches (CatchUpRequest).
 struct Chosen {
-  Ballot ballot;
-  Slot through;
+  Ballot ballot;  ///< of the reign that chose
+  Slot through;   ///< each slot up to here is chosen
 
   friend bool operator==(const Chosen&, const Chosen&) = default;
   template <class Archive>
@@ -111,10 +111,10 @@ struct Chosen {
 
 /// Leader → all: alive. `round` rises with every broadcast, so that an answer proves leadership after it.
 struct Heartbeat {
-  Ballot ballot;
-  std::uint64_t round = 0;
-  Slot chosen_through;   ///< as in Chosen
-  bool is_heard = true;  ///< the leader hears the receiver; one that it does not hear reaches it through others
+  Ballot ballot;            ///< of the reign
+  std::uint64_t round = 0;  ///< counts up in a reign; answers to one confirm the reads that began before it
+  Slot chosen_through;      ///< as in Chosen
+  bool is_heard = true;     ///< the leader hears the receiver; one that it does not hear reaches it through others
 
   friend bool operator==(const Heartbeat&, const Heartbeat&) = default;
   template <class Archive>
@@ -125,9 +125,9 @@ struct Heartbeat {
 
 /// All → leader: "I have promised no higher ballot", and how far this node has come.
 struct HeartbeatAck {
-  Ballot ballot;
-  std::uint64_t round = 0;
-  Slot chosen_through;
+  Ballot ballot;            ///< as in the Heartbeat
+  std::uint64_t round = 0;  ///< as in the Heartbeat
+  Slot chosen_through;      ///< the sender's: how far it lags
 
   friend bool operator==(const HeartbeatAck&, const HeartbeatAck&) = default;
   template <class Archive>
@@ -139,7 +139,7 @@ struct HeartbeatAck {
 /// Would-be candidate → all: "would you support me?" Promises nothing, changes nothing.
 struct PreVote {
   std::uint64_t nonce = 0;  ///< tells the answers to this poll from those to an older one
-  Slot chosen_through;
+  Slot chosen_through;      ///< the sender's: a voter that knows more tells it
 
   friend bool operator==(const PreVote&, const PreVote&) = default;
   template <class Archive>
@@ -150,11 +150,11 @@ struct PreVote {
 
 /// Granted only by a node that hears no leader. `promised` tells the candidate which ballot to stand above.
 struct PreVoteReply {
-  std::uint64_t nonce = 0;
-  bool granted = false;
-  Ballot promised;
-  Slot chosen_through;
-  NodeId leader{};  ///< whom the sender passes commands and reads on to, or nobody
+  std::uint64_t nonce = 0;  ///< as in the PreVote
+  bool granted = false;     ///< the sender hears no leader, and would support the asker
+  Ballot promised;          ///< the highest ballot that the sender's acceptor promised
+  Slot chosen_through;      ///< the sender's
+  NodeId leader{};          ///< whom the sender passes commands and reads on to, or nobody
 
   friend bool operator==(const PreVoteReply&, const PreVoteReply&) = default;
   template <class Archive>
@@ -165,7 +165,7 @@ struct PreVoteReply {
 
 /// Leader of `ballot` → a preferred and caught-up node: "stand now, I make way".
 struct HandOver {
-  Ballot ballot;
+  Ballot ballot;  ///< of the reign that ends
 
   friend bool operator==(const HandOver&, const HandOver&) = default;
   template <class Archive>
@@ -176,7 +176,7 @@ struct HandOver {
 
 /// Any → any: "send me the chosen values from first_slot on". Also asks, without hurry, whether there are any.
 struct CatchUpRequest {
-  Slot first_slot;
+  Slot first_slot;  ///< the first that the sender lacks
 
   friend bool operator==(const CatchUpRequest&, const CatchUpRequest&) = default;
   template <class Archive>
@@ -188,9 +188,9 @@ struct CatchUpRequest {
 /// The chosen values of first_slot, first_slot + 1, …, as many as fit (Config::catch_up_bytes_max), and how far the
 /// sender's knowledge reaches.
 struct CatchUpReply {
-  Slot first_slot;
-  Slot chosen_through;
-  std::vector<Value> values;
+  Slot first_slot;            ///< that of `values`' first
+  Slot chosen_through;        ///< the sender's: how much more there is
+  std::vector<Value> values;  ///< of consecutive slots, chosen each
 
   friend bool operator==(const CatchUpReply&, const CatchUpReply&) = default;
   template <class Archive>
@@ -202,8 +202,8 @@ struct CatchUpReply {
 /// Node or client → node: submit this command. A node that does not lead passes it on to the leader that it follows,
 /// once.
 struct Forward {
-  Command command;
-  bool is_relayed = false;
+  Command command;          ///< as it is to be proposed
+  bool is_relayed = false;  ///< by a node that does not lead, once: the receiver does not pass it on again
 
   friend bool operator==(const Forward&, const Forward&) = default;
   template <class Archive>
@@ -215,7 +215,7 @@ struct Forward {
 /// What became of a forwarded command. A node that forwards learns of success by applying the command itself; it
 /// hears only refusals. A client hears everything.
 struct ForwardReply {
-  RequestId id;
+  RequestId id;             ///< of the command
   std::uint32_t error = 0;  ///< an Errc, or 0: applied
   Slot applied;             ///< how far the answering node has applied
   Bytes result;             ///< what Machine::apply returned, encoded
@@ -230,8 +230,8 @@ struct ForwardReply {
 /// Node → leader: "from which slot on may I serve a read that begins now?" A node that does not lead asks the leader
 /// that it follows, once.
 struct ReadIndex {
-  std::uint64_t nonce = 0;
-  bool is_relayed = false;
+  std::uint64_t nonce = 0;  ///< the asker's own; comes back in the answer
+  bool is_relayed = false;  ///< by a node that does not lead, once: the receiver does not pass it on again
 
   friend bool operator==(const ReadIndex&, const ReadIndex&) = default;
   template <class Archive>
@@ -240,10 +240,11 @@ struct ReadIndex {
   }
 };
 
+/// Leader → node: the answer to a ReadIndex.
 struct ReadIndexReply {
-  std::uint64_t nonce = 0;
-  bool confirmed = false;  ///< false: not the leader (any more); ask another
-  Slot index;              ///< serve once this slot is applied
+  std::uint64_t nonce = 0;  ///< as in the ReadIndex
+  bool confirmed = false;   ///< false: not the leader (any more); ask another
+  Slot index;               ///< serve once this slot is applied
 
   friend bool operator==(const ReadIndexReply&, const ReadIndexReply&) = default;
   template <class Archive>
@@ -257,6 +258,7 @@ using Message =
     std::variant<Prepare, Promise, Accept, Accepted, Nack, Chosen, Heartbeat, HeartbeatAck, PreVote, PreVoteReply,
                  HandOver, CatchUpRequest, CatchUpReply, Forward, ForwardReply, ReadIndex, ReadIndexReply>;
 
+/// Of each kind, in the order of Message.
 inline constexpr std::string_view message_names[] = {
     "Prepare",      "Promise",      "Accept",       "Accepted",     "Nack",          "Chosen",
     "Heartbeat",    "HeartbeatAck", "PreVote",      "PreVoteReply", "HandOver",      "CatchUpRequest",

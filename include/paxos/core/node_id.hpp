@@ -12,9 +12,9 @@ namespace paxos {
 class NodeId {
  public:
   constexpr NodeId() = default;
-  constexpr explicit NodeId(std::uint64_t value) : value_(value) {}
+  constexpr explicit NodeId(std::uint64_t value) : value_(value) {}  ///< 0 names nobody
 
-  [[nodiscard]] constexpr std::uint64_t value() const { return value_; }
+  [[nodiscard]] constexpr std::uint64_t value() const { return value_; }  ///< 0: nobody
 
   friend constexpr auto operator<=>(const NodeId&, const NodeId&) = default;
 
@@ -27,6 +27,7 @@ class NodeId {
   std::uint64_t value_ = 0;
 };
 
+/// In decimal.
 [[nodiscard]] inline std::string to_string(NodeId node) { return std::to_string(node.value()); }
 
 }  // namespace paxos

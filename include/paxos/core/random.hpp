@@ -11,7 +11,7 @@ namespace paxos {
 /// generators", OOPSLA 2014). The same seed gives the same numbers on every machine. Not for secrets.
 class Random {
  public:
-  explicit Random(std::uint64_t seed) : state_(seed) {}
+  explicit Random(std::uint64_t seed) : state_(seed) {}  ///< the same seed gives the same numbers, on every machine
 
   std::uint64_t operator()() {
     state_ += 0x9e3779b97f4a7c15ULL;

@@ -11,7 +11,7 @@ namespace paxos {
 
 /// The acceptor promised `ballot`: it refuses every lower one, for good.
 struct PromiseRecord {
-  Ballot ballot;
+  Ballot ballot;  ///< no lower one is accepted any more
 
   friend bool operator==(const PromiseRecord&, const PromiseRecord&) = default;
   template <class Archive>
@@ -22,9 +22,9 @@ struct PromiseRecord {
 
 /// The acceptor accepted `value` in `slot` at `ballot`; that promises the ballot as well.
 struct AcceptRecord {
-  Ballot ballot;
-  Slot slot;
-  Value value;
+  Ballot ballot;  ///< promised with it
+  Slot slot;      ///< where
+  Value value;    ///< the vote
 
   friend bool operator==(const AcceptRecord&, const AcceptRecord&) = default;
   template <class Archive>
@@ -35,7 +35,7 @@ struct AcceptRecord {
 
 /// Every slot up to `through` is chosen, and the newest AcceptRecord of each holds the chosen value.
 struct ChosenRecord {
-  Slot through;
+  Slot through;  ///< each slot up to here is chosen, with the newest value accepted there
 
   friend bool operator==(const ChosenRecord&, const ChosenRecord&) = default;
   template <class Archive>
@@ -47,8 +47,8 @@ struct ChosenRecord {
 /// `slot`, the first that the log did not know as chosen, is chosen with `value`, fetched from another node.
 /// It is no vote: the acceptor did not accept it.
 struct LearnRecord {
-  Slot slot;
-  Value value;
+  Slot slot;    ///< the first that was not known as chosen
+  Value value;  ///< fetched; no vote
 
   friend bool operator==(const LearnRecord&, const LearnRecord&) = default;
   template <class Archive>

@@ -15,10 +15,10 @@ enum class RefusalCode : std::uint8_t {
 
 /// Why somebody is not let in: the rule and the cure, for a person to read. Without a text: welcome.
 struct Refusal {
-  std::string text = {};
-  RefusalCode code = text.empty() ? RefusalCode::none : RefusalCode::other;
+  std::string text = {};  ///< who, why, and what to do; empty: come in
+  RefusalCode code = text.empty() ? RefusalCode::none : RefusalCode::other;  ///< what a program does about it
 
-  [[nodiscard]] bool is_welcome() const { return text.empty(); }
+  [[nodiscard]] bool is_welcome() const { return text.empty(); }  ///< nothing speaks against it
 };
 
 }  // namespace paxos

@@ -15,14 +15,17 @@ namespace paxos {
 template <class T>
 class SlotWindow {
  public:
-  explicit SlotWindow(std::size_t limit) : limit_(limit) {}
+  explicit SlotWindow(std::size_t limit) : limit_(limit) {}  ///< holds at most this many slots
 
   /// The slot before the first one of the window.
   [[nodiscard]] Slot base() const { return base_; }
-  [[nodiscard]] std::size_t limit() const { return limit_; }
+  [[nodiscard]] std::size_t limit() const { return limit_; }  ///< in slots
+  /// Above the base, and not too far above.
   [[nodiscard]] bool admits(Slot slot) const { return slot > base_ && slots_between(base_, slot) <= limit_; }
 
+  /// Nullptr: nothing is there.
   [[nodiscard]] T* find(Slot slot) { return const_cast<T*>(std::as_const(*this).find(slot)); }
+  /// nullptr: nothing is there.
   [[nodiscard]] const T* find(Slot slot) const {
     if (slot <= base_ || slots_between(base_, slot) > entries_.size()) return nullptr;
     const auto& entry = entries_[index(slot)];

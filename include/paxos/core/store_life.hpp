@@ -10,9 +10,9 @@ namespace paxos {
 
 /// A life of a data directory as others remember it.
 struct MetLife {
-  std::uint64_t incarnation = 0;
-  std::uint64_t number = 0;
-  std::uint64_t nonce = 0;
+  std::uint64_t incarnation = 0;  ///< of the directory
+  std::uint64_t number = 0;       ///< the higher, the later
+  std::uint64_t nonce = 0;        ///< of that opening: two copies that count up alike differ in it
 
   friend bool operator==(const MetLife&, const MetLife&) = default;
   template <class Archive>
@@ -31,7 +31,8 @@ struct StoreLife {
   std::uint64_t number = 0;           ///< one more with each opening
   std::vector<std::uint64_t> nonces;  ///< random, one for each opening, this life's first; at most `told_max`
 
-  static constexpr std::size_t told_max = 64;
+  static constexpr std::size_t told_max = 64;  ///< more nonces are not told
+  /// No life has a higher number: then none could come after it.
   static constexpr std::uint64_t number_max = (std::uint64_t{1} << 62) - 1;
 
   /// Whether it can be the life of any directory. A stranger may say otherwise: without nonces, or with a number that
@@ -40,6 +41,7 @@ struct StoreLife {
     return number >= 1 && number <= number_max && nonces.size() == std::min<std::uint64_t>(number, told_max);
   }
 
+  /// What others remember of it.
   [[nodiscard]] MetLife newest() const { return {incarnation, number, nonces.empty() ? 0 : nonces.front()}; }
 
   /// Whether it, a well-formed one, is that life or one that comes after it. Of lives before the oldest nonce the

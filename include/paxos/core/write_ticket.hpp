@@ -12,10 +12,10 @@ namespace paxos {
 class WriteTicket {
  public:
   constexpr WriteTicket() = default;
-  constexpr explicit WriteTicket(std::uint64_t value) : value_(value) {}
+  constexpr explicit WriteTicket(std::uint64_t value) : value_(value) {}  ///< 0: nothing was written
 
-  [[nodiscard]] constexpr std::uint64_t value() const { return value_; }
-  [[nodiscard]] constexpr WriteTicket next() const { return WriteTicket{value_ + 1}; }
+  [[nodiscard]] constexpr std::uint64_t value() const { return value_; }  ///< counts the appends of one life, from 1
+  [[nodiscard]] constexpr WriteTicket next() const { return WriteTicket{value_ + 1}; }  ///< of the append after it
 
   friend constexpr auto operator<=>(const WriteTicket&, const WriteTicket&) = default;
 

@@ -17,6 +17,7 @@ enum class Standing {
   leader,
 };
 
+/// For logs: "follower", "candidate", "leader".
 [[nodiscard]] constexpr std::string_view to_string(Standing standing) {
   switch (standing) {
     case Standing::follower: return "follower";
@@ -29,16 +30,16 @@ enum class Standing {
 /// Sees what happens in a node and changes nothing. Derive from it and hide what is of interest; the rest costs
 /// nothing. Every call comes from the node's own executor, must not block and must not call back into the node.
 struct NullObserver {
-  void on_standing(Standing, const Ballot&) {}    ///< this node's standing changed; the ballot it stands at
-  void on_leader(NodeId, const Ballot&) {}        ///< this node follows another leader now
-  void on_promised(const Ballot&) {}              ///< the acceptor promised a higher ballot
-  void on_chosen(Slot, std::size_t /*bytes*/) {}  ///< the slot's value is known here as chosen
-  void on_peer_up(NodeId) {}                      ///< messages can be sent to this peer
-  void on_peer_down(NodeId, std::string_view /*why*/) {}
-  void on_dropped(NodeId, std::string_view /*why*/) {}  ///< a message was malformed, hostile, or beyond a bound
-  void on_refused(std::string_view /*who and why*/) {}  ///< a connection was refused, by us or by the other side
-  void on_disk_error(const Status&) {}                  ///< a write or flush failed, or the disk is full
-  void on_stopped(const Status&) {}                     ///< the node stopped itself; the reason
+  void on_standing(Standing, const Ballot&) {}            ///< this node's standing changed; the ballot it stands at
+  void on_leader(NodeId, const Ballot&) {}                ///< this node follows another leader now
+  void on_promised(const Ballot&) {}                      ///< the acceptor promised a higher ballot
+  void on_chosen(Slot, std::size_t /*bytes*/) {}          ///< the slot's value is known here as chosen
+  void on_peer_up(NodeId) {}                              ///< messages can be sent to this peer
+  void on_peer_down(NodeId, std::string_view /*why*/) {}  ///< nothing can be sent to this peer for now
+  void on_dropped(NodeId, std::string_view /*why*/) {}    ///< a message was malformed, hostile, or beyond a bound
+  void on_refused(std::string_view /*who and why*/) {}    ///< a connection was refused, by us or by the other side
+  void on_disk_error(const Status&) {}                    ///< a write or flush failed, or the disk is full
+  void on_stopped(const Status&) {}                       ///< the node stopped itself; the reason
 };
 
 /// See NullObserver, which says what each call means.

@@ -13,7 +13,7 @@ namespace paxos {
 
 /// Where in the log a command stands: the same on every replica.
 struct Position {
-  Slot slot;
+  Slot slot;                ///< from 1 on
   std::uint32_t index = 0;  ///< place in the slot's batch, from 0
 
   friend constexpr auto operator<=>(const Position&, const Position&) = default;

@@ -22,12 +22,13 @@ class BallotBook {
   /// How far a teller may count on, in the heartbeat interval in which it used up the reach.
   static constexpr std::uint64_t stride = std::uint64_t{1} << 10;
 
+  /// Knows no ballot of anybody's yet.
   explicit BallotBook(const Config& config)
       : membership_(config.members), interval_(config.heartbeat_interval), allowances_(membership_.size()) {}
 
   /// A ballot of this node, or one that its disk remembers.
   void see(const Ballot& ballot) { highest_ = std::max(highest_, ballot); }
-  [[nodiscard]] const Ballot& highest() const { return highest_; }
+  [[nodiscard]] const Ballot& highest() const { return highest_; }  ///< of all that were heard of
 
   /// A member names a ballot. False when it cannot be in use, being no member's, or is not believed yet: it lies out of
   /// reach, or its teller raised the highest one by as much already within this heartbeat interval. It is raised as far

@@ -11,13 +11,15 @@ namespace paxos {
 /// How this node's disk is doing: full, or so slow that the node should not lead.
 class DiskWatch {
  public:
+  /// `stall_timeout`: how long may something wait for the disk.
   explicit DiskWatch(Duration stall_timeout) : stall_timeout_(stall_timeout) {}
 
+  /// After each flush.
   void on_flushed(const Status& status) {
     is_full_ = status.code == Errc::storage_full;
     if (status.ok()) waiting_since_.reset();
   }
-  [[nodiscard]] bool is_full() const { return is_full_; }
+  [[nodiscard]] bool is_full() const { return is_full_; }  ///< the last flush found no space
 
   /// `is_waiting`: something waits for a flush. True once that has lasted for the whole timeout without any.
   [[nodiscard]] bool is_stalled(bool is_waiting, Time now) {

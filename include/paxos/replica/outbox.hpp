@@ -27,6 +27,7 @@ class Outbox {
   Outbox(NodeId self, Net& net, std::size_t value_bytes_max)
       : self_(self), net_(net), value_bytes_max_(value_bytes_max) {}
 
+  /// Leaves in this turn.
   void send(NodeId to, Message message) {
     if (to == self_) {
       to_self_.push_back(std::move(message));
@@ -35,6 +36,7 @@ class Outbox {
     }
   }
 
+  /// Leaves once the ticket is durable; dropped when too much waits.
   void send_after(WriteTicket ticket, NodeId to, Message message) {
     if (ticket <= durable_) return send(to, std::move(message));
     if (waiting_.size() >= waiting_max || value_bytes_ >= value_bytes_max_) return;

@@ -24,7 +24,7 @@ using ReadId = std::uint64_t;
 
 /// A read that is over: serve it now, or say why not.
 struct ReadyRead {
-  ReadId id = 0;
+  ReadId id = 0;              ///< as begin() was told
   bool is_confirmed = false;  ///< false: no quorum confirmed a leader in time
 
   template <class Archive>
@@ -47,16 +47,17 @@ class Reader {
 
   /// What the rest of the replica knows at the end of a turn.
   struct View {
-    NodeId leader;
-    Ballot ballot;  ///< of the reign
-    bool is_leading = false;
-    bool is_open = false;  ///< leading, and the slot that opened the reign is applied
-    Slot chosen_through;   ///< leading: every slot up to here is chosen, and no later one was acknowledged before now
-    std::uint64_t confirmed_round = 0;
-    Slot applied;
-    Votes ways;  ///< through whom a leader may be reached
+    NodeId leader;            ///< NodeId{}: none is known
+    Ballot ballot;            ///< of the reign
+    bool is_leading = false;  ///< this node has won phase 1
+    bool is_open = false;     ///< leading, and the slot that opened the reign is applied
+    Slot chosen_through;  ///< leading: every slot up to here is chosen, and no later one was acknowledged before now
+    std::uint64_t confirmed_round = 0;  ///< leading: the highest round of heartbeats that a quorum answered
+    Slot applied;                       ///< here
+    Votes ways;                         ///< through whom a leader may be reached
   };
 
+  /// Nonces count up from `first_nonce`: no two lives share one.
   Reader(const Config& config, Net& net, std::uint64_t first_nonce) : config_(config), net_(net), nonce_(first_nonce) {}
 
   /// False when too many reads wait already.
@@ -67,11 +68,13 @@ class Reader {
     return true;
   }
 
+  /// A question of another node; beyond `remote_max` that wait, its questions are dropped, and come again.
   void on_read_index(NodeId from, const ReadIndex& request) {
     if (std::ranges::count(open_remote_, from, &Remote::from) < remote_max)
       open_remote_.push_back(Remote{from, request.nonce, request.is_relayed});
   }
 
+  /// An answer; one to no question of ours is ignored.
   void on_read_index_reply(const ReadIndexReply& reply, Time now) {
     if (!asked_ || !asked_->nonce || *asked_->nonce != reply.nonce) return;
     if (reply.confirmed) {
@@ -126,7 +129,7 @@ class Reader {
   /// Gives up everything: the node stops.
   void fail_all() { on_tick(Time::max()); }
 
-  [[nodiscard]] std::vector<ReadyRead> take_ready() { return std::exchange(ready_, {}); }
+  [[nodiscard]] std::vector<ReadyRead> take_ready() { return std::exchange(ready_, {}); }  ///< each once, in no order
 
   /// See Replica::image.
   template <class Archive>

@@ -11,6 +11,7 @@ namespace paxos {
 /// Whether a leader gets anywhere: one that does not should not go on as if it did, however alive it is.
 class ReignWatch {
  public:
+  /// What a leader should make of its reign.
   enum class Verdict {
     well,
     /// It was told that slots are chosen, and nobody who knows their values answers any more: only a new phase 1, with
@@ -20,6 +21,7 @@ class ReignWatch {
     stalled,
   };
 
+  /// How long fetching, and how long choosing, may take without a step forward.
   ReignWatch(Duration fetch_timeout, Duration stall_timeout)
       : fetch_timeout_(fetch_timeout), stall_timeout_(stall_timeout) {}
 

@@ -20,7 +20,7 @@ namespace paxos {
 
 /// What became of one command in the log.
 struct Answer {
-  RequestId id;
+  RequestId id;               ///< whose command it answers
   std::optional<Errc> error;  ///< nullopt: it ran, now or before
   Bytes result;               ///< what apply() returned, encoded
 };
@@ -29,7 +29,7 @@ struct Answer {
 template <StateMachine Machine>
 class ReplicatedState {
  public:
-  explicit ReplicatedState(const Config& config) : sessions_(config) {}
+  explicit ReplicatedState(const Config& config) : sessions_(config) {}  ///< before slot 1: Machine{}, no sessions
 
   /// Runs the commands of the next slot, each (session, sequence) at most once, and appends their answers.
   void apply(Slot slot, const Value& value, std::vector<Answer>& answers) {
@@ -69,9 +69,9 @@ class ReplicatedState {
     }
   }
 
-  [[nodiscard]] const Machine& machine() const { return machine_; }
-  [[nodiscard]] Slot applied() const { return applied_; }
-  [[nodiscard]] const SessionTable& sessions() const { return sessions_; }
+  [[nodiscard]] const Machine& machine() const { return machine_; }         ///< as of applied()
+  [[nodiscard]] Slot applied() const { return applied_; }                   ///< the highest slot that was
+  [[nodiscard]] const SessionTable& sessions() const { return sessions_; }  ///< as of applied()
 
   /// Equal on all replicas that applied the same slots (FNV-1a over the encoded state).
   [[nodiscard]] std::uint64_t digest() const {

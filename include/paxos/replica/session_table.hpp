@@ -23,6 +23,7 @@ namespace paxos {
 /// that is what Command::issued_after is for.
 class SessionTable {
  public:
+  /// What to do with a command.
   enum class Verdict {
     fresh,          ///< run it, then record() the answer
     repeated,       ///< it ran; answer() has what it returned
@@ -31,6 +32,7 @@ class SessionTable {
     out_of_window,  ///< too far above the lowest unsettled sequence
   };
 
+  /// Bounds as in Config: the same on all nodes, or verdicts differ.
   explicit SessionTable(const Config& config) : sessions_max_(config.sessions_max), window_(config.session_window) {}
 
   /// Judges a command in slot `slot`, opening its session if need be.
@@ -66,8 +68,9 @@ class SessionTable {
     session.answers.insert(from(session.answers, id.sequence), Ran{id.sequence, std::move(answer)});
   }
 
-  [[nodiscard]] std::size_t size() const { return sessions_.size(); }
+  [[nodiscard]] std::size_t size() const { return sessions_.size(); }  ///< sessions, at most Config::sessions_max
 
+  /// In an order that is the same on every node.
   template <class Archive>
   void save(Archive& archive) const {
     archive(static_cast<std::uint64_t>(sessions_.size()), uses_, evicted_through_);

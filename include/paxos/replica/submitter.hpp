@@ -21,8 +21,8 @@ namespace paxos {
 
 /// Who leads, as far as this node knows: whom commands are handed to.
 struct Reign {
-  NodeId leader;
-  Ballot ballot;
+  NodeId leader;        ///< NodeId{}: none is known
+  Ballot ballot;        ///< of the reign
   bool is_own = false;  ///< this node leads, and has won phase 1
 
   friend bool operator==(const Reign&, const Reign&) = default;

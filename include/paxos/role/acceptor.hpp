@@ -23,9 +23,10 @@ namespace paxos {
 template <DurableTransport Net, Storage Store>
 class Acceptor {
  public:
+  /// What it accepted last in one slot.
   struct Vote {
-    Ballot ballot;
-    Value value;
+    Ballot ballot;  ///< never lower than the one before it
+    Value value;    ///< of that ballot's one proposer
 
     template <class Archive>
     void image(Archive& archive) {
@@ -33,6 +34,7 @@ class Acceptor {
     }
   };
 
+  /// Knows nothing of what the storage recovered before restore(). `net` and `store` must outlive it.
   Acceptor(const Config& config, Net& net, Store& store)
       : net_(net),
         store_(store),
@@ -78,6 +80,7 @@ class Acceptor {
     net_.send_after(last_write_, from, Accepted{accept.ballot, accept.slot, accept.slot});
   }
 
+  /// The highest, durable or on its way to the disk.
   [[nodiscard]] const Ballot& promised() const { return promised_; }
   /// The vote in a slot that is not yet known as chosen; nullptr when there is none.
   [[nodiscard]] const Vote* vote(Slot slot) const { return votes_.find(slot); }

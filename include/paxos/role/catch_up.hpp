@@ -23,6 +23,7 @@ namespace paxos {
 template <Transport Net, Storage Store>
 class CatchUp {
  public:
+  /// All three must outlive it.
   CatchUp(const Config& config, Net& net, Store& store)
       : config_(config), membership_(config.members), net_(net), store_(store), known_(membership_.size()) {}
 
@@ -35,6 +36,7 @@ class CatchUp {
     last_news_ = now;
   }
 
+  /// Answers with chosen values up to `catch_up_bytes_max`, as far as this node has them.
   void on_request(NodeId from, const CatchUpRequest& request, Slot chosen_through) {
     CatchUpReply reply{request.first_slot, chosen_through, {}};
     std::size_t bytes = 0;

@@ -30,6 +30,7 @@ class LeaderElection {
   /// What the replica should do now.
   enum class Advice { none, stand, resign };
 
+  /// `seed` draws the timeouts: each node needs another, or they stand together.
   LeaderElection(const Config& config, Net& net, std::uint64_t seed)
       : config_(config),
         membership_(config.members),
@@ -43,9 +44,10 @@ class LeaderElection {
   /// A fresh node asks early, so that a cluster that starts needs no whole timeout; a leader that exists refuses.
   void start(Time now) { deadline_ = now + random_.between(2 * config_.heartbeat_interval, config_.election_timeout); }
 
-  [[nodiscard]] Standing standing() const { return standing_; }
+  [[nodiscard]] Standing standing() const { return standing_; }  ///< follower, candidate or leader
   /// The leader that this node follows, itself included; NodeId{} when it knows none.
   [[nodiscard]] NodeId leader() const { return leader_; }
+  /// Of the reign that this node follows or leads.
   [[nodiscard]] const Ballot& leader_ballot() const { return leader_ballot_; }
 
   /// A leader of a ballot that the acceptor does not refuse was heard from.
@@ -80,6 +82,7 @@ class LeaderElection {
     deadline_ = std::min(deadline_, now + patience);
   }
 
+  /// Answers a poll. Promises nothing.
   void on_pre_vote(NodeId from, const PreVote& poll, const Ballot& promised, Slot chosen_through, Time now) {
     net_.send(from, PreVoteReply{poll.nonce, would_support(from, now), promised, chosen_through, leader_in_reach()});
   }
@@ -141,6 +144,7 @@ class LeaderElection {
     deadline_ = now + some_timeout();
   }
 
+  /// Counts only for this node's reign: who answers, up to which round, how far behind.
   void on_heartbeat_ack(NodeId from, const HeartbeatAck& ack, Time now) {
     const auto member = membership_.index_of(from);
     if (!member || standing_ != Standing::leader || ack.ballot != leader_ballot_ || ack.round > round_) return;

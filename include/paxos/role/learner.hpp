@@ -18,6 +18,7 @@ namespace paxos {
 template <Storage Store>
 class Learner {
  public:
+  /// The storage, which must outlive it, gives the values of slots that were voted for.
   Learner(const Config& config, Store& store) : store_(store), above_(config.acceptor_window_slots()) {}
 
   /// Takes up what the storage recovered. The slots up to there are handed on first.

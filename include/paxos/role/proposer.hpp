@@ -27,11 +27,12 @@ namespace paxos {
 template <DurableTransport Net>
 class Proposer {
  public:
-  enum class Phase { idle, preparing, leading };
+  enum class Phase { idle, preparing, leading };  ///< no ballot of its own; phase 1 runs; phase 1 is won
 
+  /// A slot that a quorum accepted at this proposer's ballot.
   struct ChosenValue {
-    Slot slot;
-    Value value;
+    Slot slot;    ///< in the order of choice, which need not be that of slots
+    Value value;  ///< as it was proposed
 
     template <class Archive>
     void image(Archive& archive) {
@@ -39,12 +40,13 @@ class Proposer {
     }
   };
 
+  /// Both must outlive it. Idle at first.
   Proposer(const Config& config, Net& net)
       : config_(config), membership_(config.members), net_(net), in_flight_(config.window_slots) {}
 
-  [[nodiscard]] Phase phase() const { return phase_; }
-  [[nodiscard]] bool is_leading() const { return phase_ == Phase::leading; }
-  [[nodiscard]] const Ballot& ballot() const { return ballot_; }
+  [[nodiscard]] Phase phase() const { return phase_; }                        ///< idle, preparing or leading
+  [[nodiscard]] bool is_leading() const { return phase_ == Phase::leading; }  ///< may propose
+  [[nodiscard]] const Ballot& ballot() const { return ballot_; }              ///< its own; the last one, if it is idle
   /// Every slot up to here is known to this proposer as chosen. It need not know the values.
   [[nodiscard]] Slot decided() const { return in_flight_.base(); }
   /// The no-op that opened this reign, after all that earlier ballots left: once it is applied here, all that was ever

@@ -13,8 +13,8 @@ namespace paxos {
 
 /// Where a node listens: a host name, an IPv4 address or an IPv6 address (kept without its brackets), and a port.
 struct Address {
-  std::string host;
-  std::uint16_t port = 0;
+  std::string host;        ///< a name or an address; without the brackets of IPv6
+  std::uint16_t port = 0;  ///< 0: any free one, where it is listened on
 
   friend bool operator==(const Address&, const Address&) = default;
 };

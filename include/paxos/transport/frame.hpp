@@ -19,7 +19,8 @@ namespace paxos {
 /// The wire version of messages that this program speaks best; raised when an older node would misread what a newer one
 /// sends. It speaks every one from `wire_version_oldest` on: two nodes use the newest that both speak (hello.hpp).
 inline constexpr std::uint16_t wire_version = 1;
-inline constexpr std::uint16_t wire_version_oldest = 1;
+inline constexpr std::uint16_t wire_version_oldest = 1;  ///< and up to `wire_version`
+/// Whether this program can read messages of that version.
 [[nodiscard]] constexpr bool is_spoken(std::uint16_t version) {
   return version >= wire_version_oldest && version <= wire_version;
 }
@@ -42,6 +43,7 @@ enum class FrameError {
   bad_checksum,
 };
 
+/// For logs.
 [[nodiscard]] constexpr std::string_view to_string(FrameError error) {
   switch (error) {
     case FrameError::none: return "no error";
@@ -59,14 +61,14 @@ enum class FrameError {
 // A frame is a header of 28 bytes, little-endian, and `length` bytes of payload:
 //   0 magic u32 | 4 version u16 | 6 kind u8 | 7 flags u8 (0) | 8 length u32 | 12 group u32 (0) | 16 fingerprint u64 |
 //   24 CRC-32C u32 of the 24 bytes before it and the payload
-inline constexpr std::size_t frame_header_bytes = 28;
+inline constexpr std::size_t frame_header_bytes = 28;     ///< of every frame, in this release and all later ones
 inline constexpr std::uint32_t frame_magic = 0x53584150;  // "PAXS"
 
 /// One whole frame that arrived. `payload` is valid until the next FrameReader::room().
 struct Frame {
-  FrameKind kind = FrameKind::message;
-  std::uint64_t fingerprint = 0;
-  std::span<const std::byte> payload;
+  FrameKind kind = FrameKind::message;  ///< what the payload is
+  std::uint64_t fingerprint = 0;        ///< of the sender's configuration: Config::fingerprint()
+  std::span<const std::byte> payload;   ///< valid until the reader is told more
 };
 
 namespace detail {
@@ -118,6 +120,7 @@ void append_frame(Buffer& out, FrameKind kind, std::uint64_t fingerprint, Write&
   detail::seal_frame(out, start, kind, fingerprint);
 }
 
+/// A frame of kind `message`, behind what `out` holds.
 inline void append_message_frame(Buffer& out, std::uint64_t fingerprint, const Message& message) {
   append_frame(out, FrameKind::message, fingerprint, [&](Buffer& payload) { encode_message(payload, message); });
 }
@@ -180,6 +183,7 @@ class FrameReader {
 
   /// Sticks.
   [[nodiscard]] FrameError error() const { return error_; }
+  /// What the buffer takes of memory, in bytes.
   [[nodiscard]] std::size_t capacity() const { return buffer_.capacity(); }
 
  private:

@@ -43,8 +43,8 @@ enum class Role : std::uint8_t { peer = 1, client = 2 };
 
 /// The wire versions that a program speaks: all from `oldest` to `newest`.
 struct WireVersions {
-  std::uint16_t oldest = wire_version_oldest;
-  std::uint16_t newest = wire_version;
+  std::uint16_t oldest = wire_version_oldest;  ///< and each up to
+  std::uint16_t newest = wire_version;         ///< this one
 
   friend bool operator==(const WireVersions&, const WireVersions&) = default;
   template <class Archive>
@@ -58,13 +58,13 @@ struct WireVersions {
 
 /// The first frame of the dialling side.
 struct Hello {
-  WireVersions versions;
+  WireVersions versions;          ///< of the sender
   std::string cluster;            ///< Config::cluster
   std::uint64_t fingerprint = 0;  ///< Config::fingerprint(); a client, who knows no members, says 0
   NodeId from;                    ///< nobody for a client
   NodeId to;                      ///< whom it means to reach; a client may say nobody: any node will do
   StoreLife life;                 ///< of the data directory of `from`
-  Role role = Role::peer;
+  Role role = Role::peer;         ///< a node, or a remote client
 
   friend bool operator==(const Hello&, const Hello&) = default;
   template <class Archive>
@@ -77,11 +77,11 @@ struct Hello {
 
 /// The answer, and on a refused connection the last frame.
 struct HelloReply {
-  bool accepted = false;
-  std::string reason;  ///< why not; empty when accepted
-  NodeId node;         ///< who answers
-  StoreLife life;      ///< of the data directory of `node`; told to a peer that is welcome or outdated, else empty
-  RefusalCode code = RefusalCode::none;
+  bool accepted = false;  ///< the sender takes messages from now on
+  std::string reason;     ///< why not; empty when accepted
+  NodeId node;            ///< who answers
+  StoreLife life;         ///< of the data directory of `node`; told to a peer that is welcome or outdated, else empty
+  RefusalCode code = RefusalCode::none;  ///< what the refused one does about it
   std::uint16_t version = wire_version;  ///< what messages on this connection are written in, both ways
 
   friend bool operator==(const HelloReply&, const HelloReply&) = default;
@@ -93,6 +93,7 @@ struct HelloReply {
   }
 };
 
+/// A frame of kind `hello`, behind what `out` holds; it carries no fingerprint, which a stranger could use.
 inline void append_hello_frame(Buffer& out, const Hello& hello) {
   append_frame(out, FrameKind::hello, hello.fingerprint, [&](Buffer& payload) { encode(payload, hello); });
 }
@@ -122,6 +123,7 @@ class Greeter {
         members_(config.members),
         judge_(std::move(judge)) {}
 
+  /// What to say to a peer that this node dials.
   [[nodiscard]] Hello hello_to(NodeId peer) const {
     return Hello{{}, cluster_, fingerprint_, id_, peer, life_, Role::peer};
   }

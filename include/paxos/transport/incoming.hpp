@@ -110,7 +110,8 @@ class Incoming final : public ConnectionOwner, public std::enable_shared_from_th
 
   void on_hello(const Frame& frame) {
     Hello hello;
-    if (frame.kind != FrameKind::hello || !decode_hello(frame.payload, hello)) return expel("its first frame is no hello");
+    if (frame.kind != FrameKind::hello || !decode_hello(frame.payload, hello))
+      return expel("its first frame is no hello");
     Refusal refusal = shared_->greeter.refusal_of(hello);
     hello_ = std::move(hello);
     const auto keeper = keeper_.lock();

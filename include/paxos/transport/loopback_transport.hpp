@@ -31,14 +31,17 @@ class LoopbackNetwork {
     const std::scoped_lock lock{mutex_};
     cuts_.emplace(from, to);
   }
+  /// Messages get from `from` to `to` again.
   void heal(NodeId from, NodeId to) {
     const std::scoped_lock lock{mutex_};
     cuts_.erase({from, to});
   }
+  /// All cuts at once.
   void heal() {
     const std::scoped_lock lock{mutex_};
     cuts_.clear();
   }
+  /// Whether messages from `from` to `to` are lost.
   [[nodiscard]] bool is_cut(NodeId from, NodeId to) const {
     const std::scoped_lock lock{mutex_};
     return cuts_.contains({from, to});
@@ -108,8 +111,9 @@ class LoopbackNetwork {
 /// (Config::peer_queue_bytes_max). See NodeTransport for who may call what, and when.
 class LoopbackTransport {
  public:
-  using Options = std::shared_ptr<LoopbackNetwork>;
+  using Options = std::shared_ptr<LoopbackNetwork>;  ///< the network that it is on
 
+  /// Bounds are those of `config`; the life is not used, as it greets nobody.
   LoopbackTransport(asio::any_io_executor serial, const Config& config, const StoreLife& /*unused*/,
                     TransportEvents events, Options network)
       : network_(std::move(network)), post_(std::make_shared<LoopbackNetwork::Post>()) {

@@ -23,9 +23,9 @@ namespace paxos {
 class ClientId {
  public:
   constexpr ClientId() = default;
-  constexpr explicit ClientId(std::uint64_t value) : value_(value) {}
+  constexpr explicit ClientId(std::uint64_t value) : value_(value) {}  ///< a transport counts up from 1
 
-  [[nodiscard]] constexpr std::uint64_t value() const { return value_; }
+  [[nodiscard]] constexpr std::uint64_t value() const { return value_; }  ///< 0: nobody
 
   friend constexpr auto operator<=>(const ClientId&, const ClientId&) = default;
 
@@ -37,7 +37,7 @@ class ClientId {
 /// node's own, never after stop(). A call may call the transport back, stop() included; it must not throw.
 /// An empty function is not called.
 struct TransportEvents {
-  std::function<void(NodeId from, Message&&)> on_message;
+  std::function<void(NodeId from, Message&&)> on_message;          ///< from a peer that was greeted
   std::function<void(ClientId, Message&&)> on_client_message;      ///< a Forward or a ReadIndex
   std::function<void(ClientId)> on_client_gone;                    ///< the last word on a client
   std::function<void(NodeId)> on_peer_up;                          ///< from now on messages can reach this peer

@@ -26,11 +26,11 @@ namespace paxos {
 struct TcpOptions {
   std::string listen;  ///< "host:port" to listen on, where it is not this node's address in Config::members
 
-  Duration hello_timeout = std::chrono::seconds{5};  ///< for who connects and says nothing, or never answers a hello
-  Duration connect_timeout = std::chrono::seconds{3};
+  Duration hello_timeout = std::chrono::seconds{5};    ///< for who connects and says nothing, or never answers a hello
+  Duration connect_timeout = std::chrono::seconds{3};  ///< for one dial, the look-up of the name included
   /// The pause before another dial doubles from `backoff_min` to `backoff_max`, each up to half shorter by chance.
   Duration backoff_min = std::chrono::milliseconds{50};
-  Duration backoff_max = std::chrono::seconds{1};
+  Duration backoff_max = std::chrono::seconds{1};          ///< and no more than this
   Duration refused_backoff_max = std::chrono::seconds{5};  ///< where the other side refused us
   /// Messages for a peer that is down wait for this long in all; after that they are dropped until it is up again.
   Duration patience = std::chrono::seconds{1};

@@ -26,7 +26,7 @@ namespace paxos {
 /// See NodeTransport for who may call what, and when. The context behind the executor must outlive the transport.
 class TcpTransport {
  public:
-  using Options = TcpOptions;
+  using Options = TcpOptions;  ///< what a node is told besides its Config
 
   /// Listens at once. `serial` runs one handler at a time: a strand, or a context with one thread.
   /// `life` is this node's data directory. Throws ConfigError when an address is malformed, and
@@ -78,6 +78,7 @@ class TcpTransport {
 
   [[nodiscard]] std::uint16_t port() const { return port_; }
 
+  /// Whether messages can be sent to this peer.
   [[nodiscard]] bool is_up(NodeId peer) const {
     const auto way = ways_.find(peer);
     return way != ways_.end() && way->second->is_up();

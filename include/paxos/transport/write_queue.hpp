@@ -27,6 +27,7 @@ class AcceptFrameCache {
                       accept.value.size() == accept_.value.size();
     return same ? &head_ : nullptr;
   }
+  /// `head` is the frame without the value, which is sent as it is.
   void remember(const Accept& accept, std::span<const std::byte> head) {
     accept_ = accept;
     head_.assign(head.begin(), head.end());
@@ -43,8 +44,10 @@ class AcceptFrameCache {
 /// and go one at a time, when nothing else waits; they make room when the others need it.
 class WriteQueue {
  public:
+  /// Full: dropped, the queue's bytes are used up; too_large: no receiver would take it.
   enum class Pushed { queued, full, too_large };
 
+  /// Bounds in bytes: of one frame, and of all that wait or are being written.
   WriteQueue(std::uint64_t fingerprint, std::size_t frame_bytes_max, std::size_t bytes_max)
       : fingerprint_(fingerprint), frame_bytes_max_(frame_bytes_max), bytes_max_(bytes_max) {}
 
@@ -79,6 +82,7 @@ class WriteQueue {
     bytes_ += frame.size();
   }
 
+  /// Begin_write() has something to give.
   [[nodiscard]] bool has_pending() const { return urgent_.size > 0 || !bulk_.empty(); }
   /// Waiting and being written.
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
@@ -104,6 +108,7 @@ class WriteQueue {
     if (done < bytes.size()) parts_.push_back(bytes.subspan(done));
     return parts_;
   }
+  /// What begin_write() gave is written, or the connection is gone.
   void end_write() {
     bytes_ -= writing_.size;
     writing_.clear();
@@ -120,6 +125,7 @@ class WriteQueue {
     for (Buffer& frame : other.bulk_) bulk_.push_back(std::move(frame));
     other.clear_pending();
   }
+  /// Forgets what waits; what is being written goes on.
   void clear_pending() {
     bytes_ -= urgent_.size + bulk_bytes_;
     urgent_.clear();
