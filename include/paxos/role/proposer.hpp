@@ -27,7 +27,8 @@ namespace paxos {
 template <DurableTransport Net>
 class Proposer {
  public:
-  enum class Phase { idle, preparing, leading };  ///< no ballot of its own; phase 1 runs; phase 1 is won
+  /// No ballot of its own; phase 1 runs; phase 1 is won.
+  enum class Phase { idle, preparing, leading };
 
   /// A slot that a quorum accepted at this proposer's ballot.
   struct ChosenValue {

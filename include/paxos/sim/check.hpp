@@ -32,10 +32,10 @@ namespace paxos::sim {
 
 /// What to run.
 struct Options {
-  std::size_t nodes = 3;         ///< 0: each seed draws 1 to 5
-  std::uint64_t seeds = 100;     ///< so many runs,
-  std::uint64_t first_seed = 1;  ///< from this seed on
-  Faults faults = Faults::all();
+  std::size_t nodes = 3;                                     ///< 0: each seed draws 1 to 5
+  std::uint64_t seeds = 100;                                 ///< so many runs,
+  std::uint64_t first_seed = 1;                              ///< from this seed on
+  Faults faults = Faults::all();                             ///< which kinds may strike
   std::function<void(Config&)> adjust = {};                  ///< the last word on each node's configuration
   std::optional<std::vector<std::size_t>> only_faults = {};  ///< of each schedule only these, by their numbers from 0
   std::size_t trace_lines = 0;                               ///< so many of the newest lines are kept
@@ -48,19 +48,19 @@ struct Options {
 
 /// What was run, and what happened.
 struct Report {
-  std::uint64_t seeds = 0;
-  std::uint64_t steps = 0;  ///< events scheduled, with those still to come at the end
-  Duration simulated{};
-  std::uint64_t acknowledged = 0;
-  std::uint64_t not_applied = 0;
-  std::uint64_t unknown = 0;
-  std::uint64_t reads = 0;
-  std::uint64_t slots = 0;
-  std::uint64_t elections = 0;   ///< Prepares sent
-  std::uint64_t nodes_lost = 0;  ///< whose disk was damaged and which refused to start, or were wiped
-  Duration worst_recovery{};     ///< from healing to the first acknowledged command
-  FaultTally faults;
-  std::uint64_t trace_hash = 0;  ///< equal for equal runs
+  std::uint64_t seeds = 0;         ///< how many were run
+  std::uint64_t steps = 0;         ///< events scheduled, with those still to come at the end
+  Duration simulated{};            ///< virtual time, of all seeds together
+  std::uint64_t acknowledged = 0;  ///< commands that were answered with success
+  std::uint64_t not_applied = 0;   ///< commands of which that was said
+  std::uint64_t unknown = 0;       ///< commands of which that was said
+  std::uint64_t reads = 0;         ///< reads that were served
+  std::uint64_t slots = 0;         ///< slots that were chosen
+  std::uint64_t elections = 0;     ///< Prepares sent
+  std::uint64_t nodes_lost = 0;    ///< whose disk was damaged and which refused to start, or were wiped
+  Duration worst_recovery{};       ///< from healing to the first acknowledged command
+  FaultTally faults;               ///< how often each kind struck
+  std::uint64_t trace_hash = 0;    ///< equal for equal runs
 
   Report& operator+=(const Report& other) {
     seeds += other.seeds;
@@ -84,8 +84,9 @@ struct Report {
 /// of the trace.
 class CheckFailed : public std::runtime_error {
  public:
+  /// `text`: as above.
   CheckFailed(std::uint64_t seed, const std::string& text) : std::runtime_error(text), seed_(seed) {}
-  [[nodiscard]] std::uint64_t seed() const { return seed_; }
+  [[nodiscard]] std::uint64_t seed() const { return seed_; }  ///< replays it, at the same commit
 
  private:
   std::uint64_t seed_;
@@ -96,9 +97,10 @@ class CheckFailed : public std::runtime_error {
 template <StateMachine Machine>
 class Run {
  public:
-  using Commands = typename Clients<Machine>::Commands;
-  using Invariant = std::function<bool(const Machine&)>;
+  using Commands = typename Clients<Machine>::Commands;   ///< gives the next command of a client
+  using Invariant = std::function<bool(const Machine&)>;  ///< what must hold of every machine after every slot
 
+  /// Draws all that the seed decides; nothing runs yet.
   Run(const Options& options, std::uint64_t seed, Commands commands, Invariant invariant)
       : shape_(options.nodes, seed, options.adjust),
         schedule_(ScheduleDraw{options.faults, shape_.nodes, shape_.length, shape_.pace, seed}.run()),
@@ -111,7 +113,8 @@ class Run {
     cluster_.judge().invariant = std::move(invariant);
   }
 
-  [[nodiscard]] const std::vector<Fault>& schedule() const { return schedule_; }
+  [[nodiscard]] const std::vector<Fault>& schedule() const { return schedule_; }  ///< in order of time
+  /// Of all that was sent; kept as far as Options::trace_lines says.
   [[nodiscard]] Trace& trace() { return cluster_.trace(); }
 
   /// Throws at the first promise that is broken.

@@ -21,22 +21,24 @@ namespace paxos::sim {
 template <StateMachine Machine>
 class Clients {
  public:
-  using Commands = std::function<typename Machine::Command(Random&)>;
+  using Commands = std::function<typename Machine::Command(Random&)>;  ///< gives the next command
 
   /// What they do when they act, in percent.
   struct Habits {
-    unsigned writes = 100;
-    unsigned retries = 50;
-    unsigned reads = 30;
+    unsigned writes = 100;  ///< a new command
+    unsigned retries = 50;  ///< one that ended as unknown, under its id
+    unsigned reads = 30;    ///< a read
   };
 
+  /// How the requests ended.
   struct Counts {
-    std::uint64_t acknowledged = 0;
-    std::uint64_t not_applied = 0;
-    std::uint64_t unknown = 0;
-    std::uint64_t reads = 0;
+    std::uint64_t acknowledged = 0;  ///< commands answered with success
+    std::uint64_t not_applied = 0;   ///< commands of which that was said
+    std::uint64_t unknown = 0;       ///< commands of which that was said
+    std::uint64_t reads = 0;         ///< reads that were served
   };
 
+  /// Does nothing before it is told to act. The cluster must outlive it.
   Clients(Cluster<Machine>& cluster, Commands commands, std::uint64_t seed)
       : cluster_(cluster), commands_(std::move(commands)), random_(seed) {}
   Clients(const Clients&) = delete;
@@ -49,13 +51,14 @@ class Clients {
     is_acting_ = true;
     act_later();
   }
-  void stop() { is_acting_ = false; }
+  void stop() { is_acting_ = false; }  ///< what is under way goes on
 
   /// One command, at a node that is up, under that node's own session.
   void write_at(NodeId node) {
     ++open_;
     cluster_.submit(node, commands_(random_), [this](const Answer& answer) { on_end(answer); });
   }
+  /// One read, now, whose answer the cluster's judge looks at.
   void read_at(NodeId node) {
     ++open_;
     cluster_.read(node, [this](const Machine* machine) {
@@ -64,9 +67,9 @@ class Clients {
     });
   }
 
-  [[nodiscard]] std::size_t open() const { return open_; }
-  [[nodiscard]] const std::string& last_error() const { return last_error_; }
-  [[nodiscard]] const Counts& counts() const { return counts_; }
+  [[nodiscard]] std::size_t open() const { return open_; }                     ///< requests without an answer yet
+  [[nodiscard]] const std::string& last_error() const { return last_error_; }  ///< the text of the newest failure
+  [[nodiscard]] const Counts& counts() const { return counts_; }               ///< so far
 
  private:
   /// A client with a session of its own: repeats its command, anywhere, until it is answered; only then the next one.

@@ -11,7 +11,7 @@ namespace paxos::sim {
 /// a machine slept. It never goes back.
 class Clock {
  public:
-  explicit Clock(Duration offset = {}) : own_(Time{} + offset) {}
+  explicit Clock(Duration offset = {}) : own_(Time{} + offset) {}  ///< ahead of the real time by this
 
   /// What the clock shows at `real`. Calls must not go back in time.
   [[nodiscard]] Time read(Time real) const { return own_ + own(real - since_); }
@@ -21,6 +21,7 @@ class Clock {
     settle(real);
     drift_ = parts_per_million;
   }
+  /// The clock jumps forward; `real` is the true time.
   void leap(Duration ahead, Time real) {
     settle(real);
     own_ += ahead;

@@ -36,16 +36,18 @@ namespace paxos::sim {
 template <StateMachine Machine>
 class Cluster {
  public:
+  /// A replica's way to the others.
   struct Network {
-    Cluster* cluster = nullptr;
-    NodeId self;
-    void send(NodeId to, Message message) { cluster->transmit(self, to, std::move(message)); }
+    Cluster* cluster = nullptr;                                                                 ///< that it is part of
+    NodeId self;                                                                                ///< whose it is
+    void send(NodeId to, Message message) { cluster->transmit(self, to, std::move(message)); }  ///< as the links allow
   };
-  using ReplicaType = Replica<Machine, Network, LoggedStorage>;
+  using ReplicaType = Replica<Machine, Network, LoggedStorage>;  ///< the shipping one
   /// Tells what became of a command or a read.
   using OnAnswer = std::function<void(const Answer&)>;
   using OnRead = std::function<void(const Machine*)>;  ///< nullptr: no leader confirmed it
 
+  /// `nodes`, all started; all that is random comes from the seed.
   explicit Cluster(std::size_t nodes, std::uint64_t seed, Conditions conditions = {},
                    const std::function<void(Config&)>& adjust = {}, std::size_t trace_lines = 0)
       : conditions_(conditions), random_(seed), links_(seed), trace_(trace_lines) {
@@ -63,28 +65,28 @@ class Cluster {
   Cluster& operator=(const Cluster&) = delete;
 
   // What there is to see.
-
-  [[nodiscard]] Time now() const { return events_.now(); }
-  [[nodiscard]] Random& random() { return random_; }
-  [[nodiscard]] Judge<Machine>& judge() { return *judge_; }
-  [[nodiscard]] const GhostVotes& ghosts() const { return judge_->ghosts(); }
-  [[nodiscard]] Trace& trace() { return trace_; }
+  [[nodiscard]] Time now() const { return events_.now(); }   ///< the true time; each node has a clock of its own
+  [[nodiscard]] Random& random() { return random_; }         ///< whoever draws from it changes the run
+  [[nodiscard]] Judge<Machine>& judge() { return *judge_; }  ///< who is asked after every step
+  [[nodiscard]] const GhostVotes& ghosts() const { return judge_->ghosts(); }  ///< who voted for what, durably
+  [[nodiscard]] Trace& trace() { return trace_; }                              ///< of all that was sent
+  /// All, whether they run or not.
   [[nodiscard]] std::vector<NodeId> ids() const {
     std::vector<NodeId> all;
     for (const auto& entry : nodes_) all.push_back(entry.first);
     return all;
   }
-  [[nodiscard]] bool is_up(NodeId id) const { return nodes_.at(id)->replica != nullptr; }
-  [[nodiscard]] bool is_frozen(NodeId id) const { return nodes_.at(id)->is_frozen; }
-  [[nodiscard]] ReplicaType& replica(NodeId id) { return *nodes_.at(id)->replica; }
-  [[nodiscard]] Disk& disk(NodeId id) { return nodes_.at(id)->disk; }
-  [[nodiscard]] const Config& config(NodeId id) const { return nodes_.at(id)->config; }
+  [[nodiscard]] bool is_up(NodeId id) const { return nodes_.at(id)->replica != nullptr; }  ///< its process runs
+  [[nodiscard]] bool is_frozen(NodeId id) const { return nodes_.at(id)->is_frozen; }       ///< as under SIGSTOP
+  [[nodiscard]] ReplicaType& replica(NodeId id) { return *nodes_.at(id)->replica; }        ///< only while is_up()
+  [[nodiscard]] Disk& disk(NodeId id) { return nodes_.at(id)->disk; }                      ///< outlives its processes
+  [[nodiscard]] const Config& config(NodeId id) const { return nodes_.at(id)->config; }    ///< of each life
   /// What the node's disk confirmed, in all lives.
   [[nodiscard]] const std::vector<Record>& durable_records(NodeId id) const { return nodes_.at(id)->durable; }
   /// Messages handed to the network so far, by kind.
   [[nodiscard]] std::map<std::string, std::uint64_t>& sent() { return sent_; }
-  [[nodiscard]] std::uint64_t messages_lost() const { return lost_; }
-  [[nodiscard]] std::uint64_t steps() const { return events_.scheduled(); }
+  [[nodiscard]] std::uint64_t messages_lost() const { return lost_; }        ///< on cut links or to who was down
+  [[nodiscard]] std::uint64_t steps() const { return events_.scheduled(); }  ///< events so far
   /// Called for every message that a node sends, before the network has its way.
   std::function<void(NodeId from, NodeId to, const Message&)> on_send;
 
@@ -143,7 +145,7 @@ class Cluster {
   [[nodiscard]] bool is_lost(NodeId id) const { return nodes_.at(id)->is_lost; }
   /// From now on the node's disk may be unreadable, and the node may refuse to start.
   void mark_damaged(NodeId id) { nodes_.at(id)->is_damaged = true; }
-  [[nodiscard]] bool is_damaged(NodeId id) const { return nodes_.at(id)->is_damaged; }
+  [[nodiscard]] bool is_damaged(NodeId id) const { return nodes_.at(id)->is_damaged; }  ///< it may not start
   /// The number of the last life that the node's disk was opened for.
   [[nodiscard]] std::uint64_t store_life(NodeId id) const { return nodes_.at(id)->store_life->number; }
   /// Whether every other node has met a life of its disk after that one, and so would know an older or another disk.
@@ -156,26 +158,27 @@ class Cluster {
     nodes_.at(id)->replace_disk(copy);
     judge_->ghosts().expel(id);
   }
-  [[nodiscard]] bool is_outdated(NodeId id) const { return nodes_.at(id)->is_outdated; }
+  [[nodiscard]] bool is_outdated(NodeId id) const { return nodes_.at(id)->is_outdated; }  ///< an older copy
 
   /// The node stands still, as a stopped process or a paused machine does, until thaw(): what arrives waits.
   void freeze(NodeId id) {
     trace_.line(now(), [&] { return to_string(id) + " stands still"; });
     nodes_.at(id)->is_frozen = true;
   }
+  /// The end of freeze(): it goes on as if no time had passed.
   void thaw(NodeId id) {
     SimNode& node = *nodes_.at(id);
     if (node.is_frozen) trace_.line(now(), [&] { return to_string(id) + " goes on"; });
     node.is_frozen = false;
     for (auto& event : std::exchange(node.asleep, {})) schedule(Duration{}, std::move(event));
   }
-  [[nodiscard]] Clock& clock(NodeId id) { return nodes_.at(id)->clock; }
+  [[nodiscard]] Clock& clock(NodeId id) { return nodes_.at(id)->clock; }  ///< what that node takes for the time
   /// No flush of the node ends until resume_disk(); the node itself goes on.
   void stall_disk(NodeId id) { nodes_.at(id)->is_disk_stalled = true; }
-  void resume_disk(NodeId id) { nodes_.at(id)->is_disk_stalled = false; }
+  void resume_disk(NodeId id) { nodes_.at(id)->is_disk_stalled = false; }  ///< the end of a stall
   /// The node handles all that comes in one turn, which lasts until end_turns().
   void hold_turns(NodeId id) { nodes_.at(id)->is_busy = true; }
-  void end_turns(NodeId id) { nodes_.at(id)->is_busy = false; }
+  void end_turns(NodeId id) { nodes_.at(id)->is_busy = false; }  ///< the end of busy turns
   /// Somebody asks a node that is up to lead.
   void stand(NodeId id) {
     replica(id).stand(own_time(id));
@@ -196,13 +199,13 @@ class Cluster {
   Choose fate;
 
   // The network.
-
-  void set_conditions(const Conditions& conditions) { conditions_ = conditions; }
-  [[nodiscard]] const Conditions& conditions() const { return conditions_; }
-  [[nodiscard]] Links& links() { return links_; }
+  void set_conditions(const Conditions& conditions) { conditions_ = conditions; }  ///< from now on
+  [[nodiscard]] const Conditions& conditions() const { return conditions_; }       ///< of the moment
+  [[nodiscard]] Links& links() { return links_; }                                  ///< link by link
   /// Nothing gets from `from` to `to` any more; the other direction is another link.
   void cut(NodeId from, NodeId to) { links_.cut(from, to); }
-  void mend(NodeId from, NodeId to) { links_.mend(from, to); }
+  void mend(NodeId from, NodeId to) { links_.mend(from, to); }  ///< this direction alone
+  /// Cuts each of its links, both ways.
   void isolate(NodeId id) {
     for (const NodeId other : ids()) {
       cut(id, other);
@@ -233,7 +236,6 @@ class Cluster {
   }
 
   // Users.
-
   /// Submits a command at a node that is up, under its own session or a given id.
   void submit(NodeId at, const typename Machine::Command& command, OnAnswer on_answer,
               std::optional<RequestId> id = std::nullopt) {
@@ -261,11 +263,11 @@ class Cluster {
   }
 
   // Time.
-
   /// Runs `what` after so much time.
   void schedule(Duration after, std::function<void()> what) { events_.schedule(after, std::move(what)); }
   /// Handles events until `done` holds; false when virtual time runs out first.
   bool run_until(const std::function<bool()>& done, Duration limit) { return events_.run_until(done, limit); }
+  /// Runs what happens in this much of virtual time.
   void run_for(Duration time) {
     (void)run_until([] { return false; }, time);
   }

@@ -32,14 +32,16 @@ using Choose = std::function<std::uint64_t(std::uint64_t bound)>;
 /// as some write left it, or torn; a file has its old size or its new one; each change of a name is kept or lost.
 class Disk {
  public:
-  static constexpr std::size_t sector_bytes = 512;
-  using Bytes = std::vector<std::byte>;
-  using Sector = std::array<std::byte, sector_bytes>;
-  using Inode = std::uint64_t;
+  static constexpr std::size_t sector_bytes = 512;     ///< lost, kept or torn as a whole
+  using Bytes = std::vector<std::byte>;                ///< of one file
+  using Sector = std::array<std::byte, sector_bytes>;  ///< as the platter has it
+  using Inode = std::uint64_t;                         ///< names a file for the life of the disk
 
   // What programs do.
 
+  /// As processes see them, synced or not.
   [[nodiscard]] const std::map<std::string, Inode>& names() const { return cache_names_; }
+  /// As processes see it, synced or not.
   [[nodiscard]] const Bytes& content(Inode inode) const { return files_.at(inode).cache; }
 
   /// Bytes read: fewer than asked for at the end of the file; 0 and an error when the read failed.
@@ -52,6 +54,7 @@ class Disk {
     std::copy_n(cache.begin() + static_cast<std::ptrdiff_t>(begin), count, in.begin());
     return {count, {}};
   }
+  /// An empty file under a new name, in the cache.
   [[nodiscard]] std::error_code create(const std::string& name, Inode& inode) {
     if (const auto error = next_call()) return error;
     if (space_ && *space_ == 0) return no_space();
@@ -61,6 +64,7 @@ class Disk {
     record({Kind::link, inode, 0, {}, name});
     return {};
   }
+  /// To nothing, in the cache.
   [[nodiscard]] std::error_code truncate(Inode inode) {
     if (const auto error = next_call()) return error;
     give_back(files_.at(inode).cache.size());
@@ -94,11 +98,13 @@ class Disk {
     record({error ? Kind::failed_sync : size_too ? Kind::sync : Kind::sync_data, inode, 0, {}, {}});
     return error;
   }
+  /// Names as they are reach the platter.
   [[nodiscard]] std::error_code sync_names() {
     if (const auto error = next_call()) return error;
     record({Kind::sync_names, 0, 0, {}, {}});
     return {};
   }
+  /// In the cache; a name that is there is taken over.
   [[nodiscard]] std::error_code rename(const std::string& from, const std::string& to) {
     if (const auto error = next_call()) return error;
     const auto found = cache_names_.find(from);
@@ -112,6 +118,7 @@ class Disk {
     record({Kind::rename, inode, 0, {}, to, from});
     return {};
   }
+  /// The name goes, in the cache.
   [[nodiscard]] std::error_code remove(const std::string& name) {
     if (const auto error = next_call()) return error;
     const auto found = cache_names_.find(name);
@@ -172,8 +179,8 @@ class Disk {
   void set_space(std::optional<std::uint64_t> bytes) { space_ = bytes; }
   /// Calls that met fail_call() or fail_read(), and calls that found no space.
   [[nodiscard]] std::uint64_t failed_calls() const { return failed_calls_; }
-  [[nodiscard]] std::uint64_t full_calls() const { return full_calls_; }
-  [[nodiscard]] bool is_full() const { return space_ && *space_ == 0; }
+  [[nodiscard]] std::uint64_t full_calls() const { return full_calls_; }  ///< the latter
+  [[nodiscard]] bool is_full() const { return space_ && *space_ == 0; }   ///< nothing more fits
 
   /// One bit of what is on the platter flips. False when there is nothing.
   bool rot(const Choose& choose) {
@@ -204,6 +211,7 @@ class Disk {
   }
   /// What a power cut would leave for sure, as a backup or a snapshot has it.
   using Copy = std::map<std::string, Bytes>;
+  /// As of now.
   [[nodiscard]] Copy copy() const {
     Copy copy;
     for (const auto& [name, inode] : platter_names_) copy[name] = files_.at(inode).platter;

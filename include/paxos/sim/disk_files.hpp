@@ -19,10 +19,12 @@ namespace paxos::sim {
 /// The FileSystem of one simulated disk: the shipping FileStorage runs on it without a change.
 class DiskFiles {
  public:
+  /// An open file.
   struct File {
-    Disk::Inode inode = 0;
+    Disk::Inode inode = 0;  ///< 0: none
   };
 
+  /// The disk must outlive it; `seed` draws identities, as the machine's source of randomness would.
   DiskFiles(Disk& disk, std::uint64_t seed) : disk_(&disk), random_(seed) {}
 
   std::error_code create_directories(const std::string&) { return {}; }

@@ -13,7 +13,7 @@ namespace paxos::sim {
 /// Virtual time: what is to happen, in order. Events of one time happen in the order in which they were scheduled.
 class EventQueue {
  public:
-  [[nodiscard]] Time now() const { return now_; }
+  [[nodiscard]] Time now() const { return now_; }  ///< of the event that runs, or ran last
   /// Events scheduled so far.
   [[nodiscard]] std::uint64_t scheduled() const { return order_; }
 

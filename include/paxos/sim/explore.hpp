@@ -25,9 +25,11 @@ namespace paxos::sim {
 
 /// How far an exploration goes. What is used up of them is part of every state, in a few bits.
 struct Bounds {
-  static constexpr std::size_t ballots_max = 127, crashes_max = 31, commands_max = 127;
+  static constexpr std::size_t ballots_max = 127;   ///< what a state has room for
+  static constexpr std::size_t crashes_max = 31;    ///< what a state has room for
+  static constexpr std::size_t commands_max = 127;  ///< what a state has room for
 
-  std::size_t nodes = 3;
+  std::size_t nodes = 3;     ///< members of the cluster
   std::size_t ballots = 3;   ///< how often a node stands for election, in all
   std::size_t slots = 2;     ///< the log ends there
   std::size_t crashes = 1;   ///< in all
@@ -38,22 +40,21 @@ struct Bounds {
   bool with_hints =
       false;  ///< the state of the election, of catching up and of who submitted is part of a node's state
   bool has_slow_disks = false;  ///< no flush is part of a turn: a check of what Workbench says of flushes
-  std::size_t promise_bytes_max = std::size_t{1} << 20;  ///< 1: a part of a promise for each slot
-  std::size_t states_max = std::size_t{3} << 30;
-  std::function<bool()> is_time_up = [] { return false; };
+  std::size_t promise_bytes_max = std::size_t{1} << 20;     ///< 1: a part of a promise for each slot
+  std::size_t states_max = std::size_t{3} << 30;            ///< then it gives up, and says so
+  std::function<bool()> is_time_up = [] { return false; };  ///< asked now and then; true: it gives up, and says so
 };
 
 /// What an exploration found.
 struct Exploration {
-  bool is_complete = false;  ///< every state within the bounds was seen
-  std::size_t states = 0;
+  bool is_complete = false;        ///< every state within the bounds was seen
+  std::size_t states = 0;          ///< distinct ones
   std::uint64_t transitions = 0;   ///< with those that lead to a state seen before
   std::size_t depth = 0;           ///< of the longest of all shortest paths
   std::size_t local_states = 0;    ///< of all members: replica, disk, letters and votes
   std::size_t replica_states = 0;  ///< of all members: replica and disk
   std::size_t turns = 0;           ///< that real replicas took
   std::size_t bytes = 0;           ///< held by the states
-  std::uint64_t checked_letters = 0;
   std::string breach;              ///< what rule was broken; empty: none
   std::vector<std::string> story;  ///< how it came to that, step by step, as short as can be
 };

@@ -19,7 +19,7 @@ namespace paxos::sim {
 /// a crash may still take away, in order. Keeps no vote above slot `last`, but the promise that goes with it.
 class ExploredDisk {
  public:
-  explicit ExploredDisk(Slot last) : last_(last) {}
+  explicit ExploredDisk(Slot last) : last_(last) {}  ///< has room for the slots up to `last`
 
   [[nodiscard]] Recovered recover() const {
     Recovered recovered{all_.promised(), all_.chosen_through(), {}};
@@ -42,6 +42,7 @@ class ExploredDisk {
     return {};
   }
 
+  /// Of the newest append.
   [[nodiscard]] WriteTicket appended() const { return WriteTicket{flushed_ + pending_.size()}; }
   [[nodiscard]] WriteTicket durable() const { return WriteTicket{flushed_}; }
   [[nodiscard]] std::size_t backlog() const {
@@ -64,8 +65,8 @@ class ExploredDisk {
 
   /// What became durable since the last call.
   [[nodiscard]] std::vector<Record> take_hardened() { return std::exchange(hardened_, {}); }
-  [[nodiscard]] std::size_t pending() const { return pending_.size(); }
-  [[nodiscard]] const LogIndex<Value>& on_platter() const { return durable_; }
+  [[nodiscard]] std::size_t pending() const { return pending_.size(); }         ///< appends that are not durable
+  [[nodiscard]] const LogIndex<Value>& on_platter() const { return durable_; }  ///< what a crash leaves
 
   template <class Archive>
   void image(Archive& archive) {

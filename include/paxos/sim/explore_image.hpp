@@ -39,23 +39,29 @@ inline constexpr bool is_a<Template<Arguments...>, Template> = true;
 template <StateMachine Machine>
 class Lexicon {
  public:
-  using State = ReplicatedState<Machine>;
+  using State = ReplicatedState<Machine>;  ///< what is replicated
 
+  /// A new one, if it was not met yet.
   [[nodiscard]] std::uint32_t number_of(const Value& value) {
     return values_.number_of(std::string{value.text()}, value);
   }
+  /// A new one, if it was not met yet.
   [[nodiscard]] std::uint32_t number_of(const Message& message) {
     Buffer bytes;
     encode_message(bytes, message);
     return messages_.number_of({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, message);
   }
+  /// A new one, if it was not met yet.
   [[nodiscard]] std::uint32_t number_of(const State& state) {
     if (state.applied() == Slot{} && states_.size() > 0) return 0;
     return states_.number_of(std::to_string(state.digest()), state);
   }
 
+  /// The number must have been given.
   [[nodiscard]] const Value& value(std::uint32_t number) const { return values_[number]; }
+  /// The number must have been given.
   [[nodiscard]] const Message& message(std::uint32_t number) const { return messages_[number]; }
+  /// The number must have been given.
   [[nodiscard]] const State& state(std::uint32_t number) const { return states_[number]; }
 
  private:
@@ -101,21 +107,22 @@ class Lexicon {
 template <class Part>
 inline constexpr bool is_hint = false;
 template <Transport Net>
-inline constexpr bool is_hint<LeaderElection<Net>> = true;
+inline constexpr bool is_hint<LeaderElection<Net>> = true;  ///< who leads
 template <Transport Net, Storage Store>
-inline constexpr bool is_hint<CatchUp<Net, Store>> = true;
+inline constexpr bool is_hint<CatchUp<Net, Store>> = true;  ///< whom to fetch from
 template <Transport Net>
-inline constexpr bool is_hint<Submitter<Net>> = true;
+inline constexpr bool is_hint<Submitter<Net>> = true;  ///< who waits for a command
 template <Transport Net>
-inline constexpr bool is_hint<Reader<Net>> = true;
+inline constexpr bool is_hint<Reader<Net>> = true;  ///< who waits for a read
 
 /// What of a replica is looked at.
 struct Frame {
-  NodeId self;
+  NodeId self;              ///< whose replica it is
   Slot last_slot{2};        ///< the log ends here: what stands above is cut off, as an acceptor may forget it
   bool with_hints = false;  ///< see is_hint
   std::uint32_t kinds = 0;  ///< bit i: messages of index i in Message are delivered; the others are lost
 
+  /// Whether messages of that kind are delivered at all.
   [[nodiscard]] bool delivers(const Message& message) const { return ((kinds >> message.index()) & 1) != 0; }
 };
 
@@ -125,9 +132,10 @@ struct Frame {
 template <StateMachine Machine>
 class ImageWriter {
  public:
-  static constexpr bool is_loading = false;
-  using State = ReplicatedState<Machine>;
+  static constexpr bool is_loading = false;  ///< for image(): it writes
+  using State = ReplicatedState<Machine>;    ///< what is replicated
 
+  /// Tickets are written relative to `durable`. All arguments must outlive it.
   ImageWriter(Lexicon<Machine>& lexicon, std::string& out, WriteTicket durable, const Frame& frame)
       : lexicon_(lexicon), out_(out), durable_(durable), frame_(frame) {}
 
@@ -230,9 +238,10 @@ class ImageWriter {
 template <StateMachine Machine>
 class ImageReader {
  public:
-  static constexpr bool is_loading = true;
-  using State = ReplicatedState<Machine>;
+  static constexpr bool is_loading = true;  ///< for image(): it reads
+  using State = ReplicatedState<Machine>;   ///< what is replicated
 
+  /// `with_hints`: as the writer had them. Lexicon and image must outlive it.
   ImageReader(const Lexicon<Machine>& lexicon, const std::string& image, bool with_hints)
       : lexicon_(lexicon), next_(image.data()), end_(image.data() + image.size()), with_hints_(with_hints) {}
 
@@ -241,7 +250,7 @@ class ImageReader {
     (field(fields), ...);
   }
 
-  [[nodiscard]] bool is_finished() const { return next_ == end_; }
+  [[nodiscard]] bool is_finished() const { return next_ == end_; }  ///< every byte was read
 
  private:
   std::uint64_t number() {

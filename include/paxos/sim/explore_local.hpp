@@ -24,11 +24,11 @@ namespace paxos::sim {
 
 /// One way in which a node can go on.
 struct LocalStep {
-  std::uint32_t next = 0;  ///< the node's local state then
-  std::uint32_t mail = 0;  ///< what it sends: a number of a row of sets of letters, one for each member; 0: nothing
-  NodeEvent event;
-  bool is_judged = false;  ///< it voted, or learnt
-  bool is_breach = false;
+  std::uint32_t next = 0;     ///< the node's local state then
+  std::uint32_t mail = 0;     ///< what it sends: a number of a row of sets of letters, one for each member; 0: nothing
+  NodeEvent event;            ///< what happens
+  bool is_judged = false;     ///< it voted, or learnt
+  bool is_breach = false;     ///< an invariant threw: `next` is not to be followed
   bool is_unflushed = false;  ///< a crash could take something from it then
 };
 
@@ -40,12 +40,14 @@ struct LocalStep {
 template <StateMachine Machine>
 class LocalStates {
  public:
+  /// One node's state, as numbers into the tables.
   struct State {
     std::uint32_t core = 0;     ///< replica and disk
     std::uint32_t inbox = 0;    ///< set of letters
     std::uint32_t ballots = 0;  ///< set of votes
   };
 
+  /// Of one node; the glossary is shared among all, and must outlive it.
   LocalStates(const Config& config, Glossary<Machine>& glossary, const typename Workbench<Machine>::Options& options,
               bool is_raw, std::vector<Pace> paces)
       : self_(config.id),
@@ -63,12 +65,15 @@ class LocalStates {
   LocalStates(const LocalStates&) = delete;
   LocalStates& operator=(const LocalStates&) = delete;
 
-  [[nodiscard]] NodeId self() const { return self_; }
-  [[nodiscard]] std::uint32_t first() const { return first_; }
-  [[nodiscard]] std::size_t size() const { return states_.size(); }
+  [[nodiscard]] NodeId self() const { return self_; }                ///< whose states
+  [[nodiscard]] std::uint32_t first() const { return first_; }       ///< the state that it starts in
+  [[nodiscard]] std::size_t size() const { return states_.size(); }  ///< states met so far
+  /// States met so far, without their hints and ballots.
   [[nodiscard]] std::size_t cores() const { return cores_.size(); }
-  [[nodiscard]] std::size_t turns() const { return turns_.size(); }
+  [[nodiscard]] std::size_t turns() const { return turns_.size(); }  ///< distinct turns taken so far
+  /// Durable votes, by number.
   [[nodiscard]] const BitSet& votes(std::uint32_t state) const { return votes_[states_[state].ballots]; }
+  /// What it takes for chosen, by number.
   [[nodiscard]] const BitSet& learnt(std::uint32_t state) const { return cores_[states_[state].core].learnt; }
   /// The set of letters to `member` among the mail.
   [[nodiscard]] std::uint32_t mail_to(std::uint32_t mail, std::size_t member) const {
@@ -82,6 +87,7 @@ class LocalStates {
     verdict_keys_.insert(key, number);
     return number;
   }
+  /// All that may happen to it next; computed once.
   [[nodiscard]] std::span<const LocalStep> steps(std::uint32_t state) {
     if (state >= known_.size()) known_.resize(state + 1, {0, unknown});
     if (known_[state].second == unknown) find_steps(state);

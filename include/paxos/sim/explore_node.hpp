@@ -30,27 +30,28 @@ enum class Pace : std::uint8_t {
 
 /// What may happen to one node.
 struct NodeEvent {
+  /// What happens.
   enum class Kind : std::uint8_t { deliver, flush, crash, stand, command };
-  Kind kind = Kind::deliver;
-  Pace pace = Pace::prompt;
+  Kind kind = Kind::deliver;   ///< which
+  Pace pace = Pace::prompt;    ///< how soon timers run out
   std::uint32_t argument = 0;  ///< deliver: the letter; crash: unflushed records that stay; command: which one
 };
 
 /// What a node did in one turn.
 struct NodeTurn {
-  std::string image;
-  std::vector<std::pair<NodeId, Message>> sent;
-  std::vector<Record> hardened;  ///< records that became durable
-  std::string breach;            ///< the invariant that the node itself saw broken; empty: none
+  std::string image;                             ///< of the node after it
+  std::vector<std::pair<NodeId, Message>> sent;  ///< to whom, and what
+  std::vector<Record> hardened;                  ///< records that became durable
+  std::string breach;                            ///< the invariant that the node itself saw broken; empty: none
 };
 
 /// A look at a replica's proposer from outside: an Archive for Replica::image that touches nothing.
 struct ProposerGlance {
-  static constexpr bool is_loading = false;
-  bool is_leading = false;
-  bool is_idle = true;
-  Ballot ballot;
-  Slot decided;
+  static constexpr bool is_loading = false;  ///< for image(): it writes
+  bool is_leading = false;                   ///< it may propose
+  bool is_idle = true;                       ///< it has no ballot of its own
+  Ballot ballot;                             ///< its own; the last one, if it is idle
+  Slot decided;                              ///< each slot up to here is chosen, by its count
 
   template <class... Part>
   void operator()(Part&... parts) {
@@ -77,8 +78,8 @@ struct NodeFacts {
   std::vector<Value> learnt;  ///< chosen, as this node believes; from slot 1 on
   std::uint64_t digest = 0;   ///< of the machine
   std::size_t unflushed = 0;  ///< records
-  bool wants_flush = false;
-  ProposerGlance proposer;
+  bool wants_flush = false;   ///< something waits for the disk
+  ProposerGlance proposer;    ///< what its proposer is at
 };
 
 /// One shipping Replica and its disk on a bench: set to any state, made to take one turn, and written down again. Time
@@ -90,11 +91,13 @@ struct NodeFacts {
 template <StateMachine Machine>
 class Workbench {
  public:
+  /// What the same is for every state.
   struct Options {
-    Frame frame;
-    std::vector<Command> commands;
+    Frame frame;                    ///< what images leave out
+    std::vector<Command> commands;  ///< what it may be asked to propose, by number
   };
 
+  /// The lexicon must outlive it.
   Workbench(const Config& config, Lexicon<Machine>& lexicon, const Options& options)
       : config_(config), lexicon_(lexicon), options_(options), disk_(options.frame.last_slot) {
     options_.frame.self = config.id;
@@ -111,12 +114,14 @@ class Workbench {
     return settled({});
   }
 
+  /// Puts a replica together from its image.
   void load(const std::string& image) {
     ImageReader<Machine> reader{lexicon_, image, options_.frame.with_hints};
     reader(disk_, *replica_);
     ensure(reader.is_finished(), "Workbench: the image is too long");
   }
 
+  /// Of the replica that was loaded.
   [[nodiscard]] NodeFacts facts() {
     const LogIndex<Value>& platter = disk_.on_platter();
     NodeFacts facts{platter.promised(), platter.chosen_through(), {},      {}, replica_->state().digest(),

@@ -18,21 +18,27 @@ namespace paxos::sim {
 /// A set of small numbers, as bits.
 class BitSet {
  public:
-  static constexpr std::size_t limit = 256;
+  static constexpr std::size_t limit = 256;  ///< bits are 0 to `limit` - 1
 
+  /// An InvariantViolation for a bit that there is no room for.
   void insert(std::size_t bit) {
     ensure(bit < limit, "explore: more facts than a BitSet holds; choose smaller bounds");
     words_[bit / 64] |= std::uint64_t{1} << (bit % 64);
   }
+  /// `bit` must be below `limit`.
   [[nodiscard]] bool has(std::size_t bit) const { return ((words_[bit / 64] >> (bit % 64)) & 1) != 0; }
+  /// No bit is in.
   [[nodiscard]] bool is_empty() const { return (words_[0] | words_[1] | words_[2] | words_[3]) == 0; }
+  /// They have a bit in common.
   [[nodiscard]] bool meets(const BitSet& other) const { return !(*this & other).is_empty(); }
+  /// Every bit of `other` is in.
   [[nodiscard]] bool covers(const BitSet& other) const {
     for (std::size_t i = 0; i < words_.size(); ++i)
       if ((other.words_[i] & ~words_[i]) != 0) return false;
     return true;
   }
 
+  /// Ascending.
   template <class Visit>
   void each(Visit&& visit) const {
     for (std::size_t i = 0; i < words_.size(); ++i)
@@ -53,6 +59,7 @@ class BitSet {
     return a;
   }
   friend bool operator==(const BitSet&, const BitSet&) = default;
+  /// As a key.
   [[nodiscard]] std::string bytes() const { return {reinterpret_cast<const char*>(words_.data()), sizeof words_}; }
 
  private:
@@ -62,19 +69,21 @@ class BitSet {
 /// Gives small numbers to byte strings, for good.
 class Strings {
  public:
+  /// Its number, and whether it is new.
   std::pair<std::uint32_t, bool> number_of(std::string bytes) {
     const auto [entry, is_new] = numbers_.try_emplace(std::move(bytes), static_cast<std::uint32_t>(strings_.size()));
     if (is_new) strings_.push_back(&entry->first);
     return {entry->second, is_new};
   }
   [[nodiscard]] const std::string& operator[](std::uint32_t number) const { return *strings_[number]; }
-  [[nodiscard]] std::size_t size() const { return strings_.size(); }
+  [[nodiscard]] std::size_t size() const { return strings_.size(); }  ///< distinct ones
 
  private:
   std::unordered_map<std::string, std::uint32_t> numbers_;
   std::vector<const std::string*> strings_;
 };
 
+/// A hash that spreads every bit over all.
 [[nodiscard]] inline std::uint64_t mixed(std::uint64_t value) {
   value = (value ^ (value >> 32)) * 0xd6e8feb86659fd93ULL;
   value = (value ^ (value >> 32)) * 0xd6e8feb86659fd93ULL;
@@ -85,19 +94,22 @@ class Strings {
 /// all ones is not used.
 class PairMap {
  public:
+  /// What find() gives for a key that is not there; no value.
   static constexpr std::uint32_t absent = ~std::uint32_t{0};
 
+  /// `absent`: it is not there.
   [[nodiscard]] std::uint32_t find(std::uint64_t key) const {
     for (std::size_t at = mixed(key) & mask();; at = (at + 1) & mask()) {
       if (entries_[at].key == key) return entries_[at].value;
       if (entries_[at].key == empty) return absent;
     }
   }
+  /// The key must not be there yet.
   void insert(std::uint64_t key, std::uint32_t value) {
     if (2 * ++size_ > entries_.size()) grow();
     place(Entry{key, value});
   }
-  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] std::size_t size() const { return size_; }  ///< entries
 
  private:
   static constexpr std::uint64_t empty = ~std::uint64_t{0};
@@ -126,8 +138,10 @@ class PairMap {
 /// state is a row of words; two states are one when their rows are equal.
 class StateTable {
  public:
+  /// Words in a row, without the parent.
   explicit StateTable(std::size_t words) : words_(words), slots_(std::size_t{1} << 16, 0) {}
 
+  /// Of a row, for insert() and expect_row().
   [[nodiscard]] static std::uint64_t hash(const std::uint32_t* row, std::size_t words) {
     std::uint64_t value = 0x9e3779b97f4a7c15ULL;
     for (std::size_t i = 0; i < words; ++i) value = mixed(value ^ row[i]);
@@ -135,6 +149,7 @@ class StateTable {
   }
   /// Two hints, some time apart, that insert() will be called: memory is what it waits for.
   void expect(std::uint64_t hash) const { __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]); }
+  /// A hint to the processor: that row comes soon.
   void expect_row(std::uint64_t hash) const {
     if (const std::uint32_t slot = slots_[hash & (slots_.size() - 1)]; slot != 0) __builtin_prefetch(row(slot - 1));
   }
@@ -150,11 +165,14 @@ class StateTable {
     return true;
   }
 
-  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] std::size_t size() const { return size_; }  ///< rows
+  /// Valid until the next insert().
   [[nodiscard]] const std::uint32_t* row(std::size_t state) const {
     return chunks_[state / chunk_states].get() + (state % chunk_states) * (words_ + 1);
   }
+  /// The row from which it was reached first.
   [[nodiscard]] std::uint32_t parent(std::size_t state) const { return row(state)[words_]; }
+  /// Of memory, about.
   [[nodiscard]] std::size_t bytes() const {
     return slots_.size() * sizeof(std::uint32_t) + chunks_.size() * chunk_states * (words_ + 1) * sizeof(std::uint32_t);
   }

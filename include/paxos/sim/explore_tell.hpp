@@ -24,6 +24,7 @@ namespace paxos::sim {
   return text;
 }
 
+/// For a person: its number.
 [[nodiscard]] inline std::string describe(const Slot& slot) {
   return slot == Slot::infinity() ? "the end" : to_string(slot);
 }
@@ -57,6 +58,7 @@ namespace paxos::sim {
   return text;
 }
 
+/// For a person: one line.
 [[nodiscard]] inline std::string describe(const Record& record) {
   if (const auto* promise = std::get_if<PromiseRecord>(&record)) return "promise " + to_string(promise->ballot);
   if (const auto* accept = std::get_if<AcceptRecord>(&record))

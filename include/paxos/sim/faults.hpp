@@ -51,6 +51,7 @@ enum class FaultKind : std::uint8_t {
   rolled_back_disk,   ///< a copy of the disk of `node` is put back when it has lived on; it is started again and again
 };
 
+/// As `paxos-sim` takes and tells them, in the order of FaultKind.
 inline constexpr std::string_view fault_names[] = {"loss",
                                                    "duplication",
                                                    "delay",
@@ -80,8 +81,9 @@ inline constexpr std::string_view fault_names[] = {"loss",
                                                    "misdirected_write",
                                                    "wiped_disk",
                                                    "rolled_back_disk"};
-inline constexpr std::size_t fault_kinds = std::size(fault_names);
+inline constexpr std::size_t fault_kinds = std::size(fault_names);  ///< how many there are
 
+/// As in fault_names.
 [[nodiscard]] constexpr std::string_view to_string(FaultKind kind) {
   return fault_names[static_cast<std::size_t>(kind)];
 }
@@ -89,11 +91,14 @@ inline constexpr std::size_t fault_kinds = std::size(fault_names);
 /// Which kinds of fault a run may meet. Each seed draws its own mix of them.
 class Faults {
  public:
-  [[nodiscard]] static constexpr Faults none() { return Faults{0}; }
-  [[nodiscard]] static constexpr Faults all() { return Faults{(1U << fault_kinds) - 1}; }
+  [[nodiscard]] static constexpr Faults none() { return Faults{0}; }                       ///< a run without trouble
+  [[nodiscard]] static constexpr Faults all() { return Faults{(1U << fault_kinds) - 1}; }  ///< every kind
 
+  /// These, and this one.
   [[nodiscard]] constexpr Faults with(FaultKind kind) const { return Faults{bits_ | bit(kind)}; }
+  /// These but this one.
   [[nodiscard]] constexpr Faults without(FaultKind kind) const { return Faults{bits_ & ~bit(kind)}; }
+  /// Whether it may strike.
   [[nodiscard]] constexpr bool has(FaultKind kind) const { return (bits_ & bit(kind)) != 0; }
 
  private:
@@ -104,14 +109,15 @@ class Faults {
 
 /// One fault of a schedule.
 struct Fault {
-  FaultKind kind = FaultKind::loss;
-  Duration at{};      ///< from the start of the run
-  Duration length{};  ///< until it ends
-  NodeId node;
-  NodeId other;
-  std::uint64_t amount = 0;  ///< what FaultKind says
+  FaultKind kind = FaultKind::loss;  ///< what goes wrong; the rest means what FaultKind says of it
+  Duration at{};                     ///< from the start of the run
+  Duration length{};                 ///< until it ends
+  NodeId node;                       ///< whom it strikes
+  NodeId other;                      ///< where it takes two
+  std::uint64_t amount = 0;          ///< what FaultKind says
 };
 
+/// One line: when, what, whom, for how long.
 [[nodiscard]] inline std::string describe(const Fault& fault) {
   char text[160];
   std::snprintf(text, sizeof text, "%8.3f s  %-18s node %s, other %s, amount %llu, for %.3f s",
@@ -130,6 +136,7 @@ class ScheduleDraw {
   ScheduleDraw(Faults faults, std::size_t nodes, Duration length, Duration pace, std::uint64_t seed)
       : faults_(faults), nodes_(nodes), length_(length), pace_(pace), random_(seed), scene_(seed ^ 0x5ce7e) {}
 
+  /// In order of time; the same for the same seed.
   [[nodiscard]] std::vector<Fault> run() {
     const std::size_t losable = (nodes_ - 1) / 2;
     const NodeId first_losable = any_node();

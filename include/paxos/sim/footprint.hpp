@@ -27,15 +27,15 @@ namespace paxos::sim {
 /// and payloads in them. Its memory is a constant times the first, and the second.
 class Footprint {
  public:
-  static constexpr bool is_loading = false;
+  static constexpr bool is_loading = false;  ///< for image(): it writes
 
   template <class... T>
   void operator()(const T&... fields) {
     (add(fields), ...);
   }
 
-  std::size_t entries = 0;
-  std::size_t bytes = 0;
+  std::size_t entries = 0;  ///< in all containers together
+  std::size_t bytes = 0;    ///< of payloads, each counted where it is held
 
  private:
   template <class T>
@@ -102,9 +102,9 @@ class Footprint {
 /// | sessions | `sessions_max` | |
 class MemoryBounds {
  public:
-  static constexpr bool is_loading = false;
+  static constexpr bool is_loading = false;  ///< for image(): it writes
 
-  explicit MemoryBounds(const Config& config) : config_(config) {}
+  explicit MemoryBounds(const Config& config) : config_(config) {}  ///< what a replica of this configuration may hold
 
   template <class... Part>
   void operator()(const Part&... parts) {

@@ -28,7 +28,7 @@ namespace paxos::sim {
 /// values chosen in one slot, or a promise that went down; and at the first disk that forgot what it had made durable.
 class GhostVotes {
  public:
-  explicit GhostVotes(Membership membership) : membership_(std::move(membership)) {}
+  explicit GhostVotes(Membership membership) : membership_(std::move(membership)) {}  ///< nobody has voted yet
 
   /// `record` became durable at `node`.
   void on_durable(NodeId node, const Record& record) {
@@ -98,7 +98,7 @@ class GhostVotes {
   }
   /// Whether the command stands in a chosen slot.
   [[nodiscard]] bool is_chosen(const RequestId& id) const { return commands_.contains(id); }
-  [[nodiscard]] std::size_t chosen_slots() const { return chosen_.size(); }
+  [[nodiscard]] std::size_t chosen_slots() const { return chosen_.size(); }  ///< for which a quorum of votes was seen
 
   /// `node` takes `value` for the chosen one of `slot`: it must be.
   void check_learned(NodeId node, Slot slot, const Value& value) const {

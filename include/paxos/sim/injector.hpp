@@ -23,8 +23,8 @@ namespace paxos::sim {
 /// How often each kind of fault struck, and how often it hit something: a message on its way, a node that was up, a
 /// call to a disk. In the order of FaultKind.
 struct FaultTally {
-  std::array<std::uint64_t, fault_kinds> struck{};
-  std::array<std::uint64_t, fault_kinds> hit{};
+  std::array<std::uint64_t, fault_kinds> struck{};  ///< by kind: how often it was tried
+  std::array<std::uint64_t, fault_kinds> hit{};     ///< by kind: how often it met something that it could break
 
   FaultTally& operator+=(const FaultTally& other) {
     for (std::size_t i = 0; i < fault_kinds; ++i) {
@@ -40,6 +40,7 @@ struct FaultTally {
 template <StateMachine Machine>
 class Injector {
  public:
+  /// Strikes as the cluster's time goes on, which must outlive it.
   Injector(Cluster<Machine>& cluster, std::vector<Fault> schedule)
       : cluster_(cluster), schedule_(std::move(schedule)), base_(cluster.conditions()) {
     for (const Fault& fault : schedule_)
@@ -69,7 +70,7 @@ class Injector {
     cluster_.on_death = nullptr;
     tally_messages();
   }
-  [[nodiscard]] const FaultTally& tally() const { return tally_; }
+  [[nodiscard]] const FaultTally& tally() const { return tally_; }  ///< so far
 
  private:
   using Link = std::pair<NodeId, NodeId>;

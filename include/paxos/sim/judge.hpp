@@ -30,10 +30,11 @@ namespace paxos::sim {
 template <StateMachine Machine>
 class Judge {
  public:
+  /// Nothing was seen yet.
   Judge(Membership membership, const Config& config) : ghosts_(std::move(membership)), shared_(config) {}
 
-  [[nodiscard]] GhostVotes& ghosts() { return ghosts_; }
-  [[nodiscard]] const GhostVotes& ghosts() const { return ghosts_; }
+  [[nodiscard]] GhostVotes& ghosts() { return ghosts_; }              ///< who voted for what
+  [[nodiscard]] const GhostVotes& ghosts() const { return ghosts_; }  ///< who voted for what
   /// The twin after all slots that somebody applied.
   [[nodiscard]] const Machine& truth() const { return twin_; }
   /// Asked with the twin after every slot: what must always hold of the state.
@@ -46,6 +47,7 @@ class Judge {
     asked.is_refused = false;
   }
 
+  /// A node told a caller how a command ended. Throws when that is not so.
   void on_answer(NodeId node, const Answer& answer) {
     Asked& asked = asked_[answer.id];
     const auto ran = ran_.find(answer.id);
@@ -65,6 +67,7 @@ class Judge {
 
   /// A read begins: it must show all that was answered by now. Gives what to hand to on_read().
   [[nodiscard]] Position read_begins() const { return newest_; }
+  /// A node served a read that began behind `behind`. Throws when its state was older.
   void on_read(NodeId node, const Position& behind, Slot applied) {
     ensure(applied >= behind.slot, [&] {
       return who(node) + "served a read from slot " + to_string(applied) + ", though slot " + to_string(behind.slot) +
@@ -91,7 +94,7 @@ class Judge {
     });
   }
 
-  [[nodiscard]] std::size_t commands_run() const { return ran_.size(); }
+  [[nodiscard]] std::size_t commands_run() const { return ran_.size(); }  ///< distinct ones
 
  private:
   struct Asked {

@@ -25,7 +25,7 @@ namespace paxos::sim {
 /// have been applied is no part of a history: leave it out, and whoever saw it is found out.
 template <class Input, class Output>
 struct Operation {
-  Input input;
+  Input input;                   ///< what was asked
   std::optional<Output> output;  ///< nullopt: nobody knows what became of it
   Time invoked{};                ///< before it was sent
   /// After the answer came. Without an answer: it takes effect before this, or never.
@@ -50,29 +50,33 @@ concept SequentialModel =
       requires std::default_initializable<typename M::State>;
     };
 
+/// What was found.
 enum class Judgement : std::uint8_t {
   linearizable,
   violated,   ///< no order explains what the clients saw
   undecided,  ///< the search ended at its bound
 };
 
+/// The answer, and where it is no, what proves it.
 template <SequentialModel Model>
 struct Verdict {
+  /// What parts a history: each key has one of its own.
   using Key = std::remove_cvref_t<decltype(std::declval<const Model&>().key(std::declval<typename Model::Input>()))>;
 
-  Judgement judgement = Judgement::linearizable;
-  std::uint64_t states = 0;  ///< visited, of all parts
-  std::size_t parts = 0;     ///< searched
+  Judgement judgement = Judgement::linearizable;  ///< over all keys
+  std::uint64_t states = 0;                       ///< visited, of all parts
+  std::size_t parts = 0;                          ///< searched
 
   // Of the part that failed:
-  std::optional<Key> key;
+  std::optional<Key> key;                      ///< the first key whose history is not linearizable
   std::size_t placed = 0;                      ///< answered operations in the longest order that was found
   std::optional<typename Model::State> state;  ///< where that order ended
   std::vector<std::size_t> stuck;              ///< the operations that had to come next, and none could
 
-  [[nodiscard]] bool ok() const { return judgement == Judgement::linearizable; }
+  [[nodiscard]] bool ok() const { return judgement == Judgement::linearizable; }  ///< it is linearizable, for sure
 };
 
+/// When to give up: the problem is exponential in what is under way at once.
 struct CheckLimits {
   /// Visited states of one part that are kept, each some 100 bytes and a State.
   std::size_t states_max = 1'000'000;
@@ -312,10 +316,10 @@ template <SequentialModel Model>
 
 /// An operation whose place in one order of all is known, or known to lie between two bounds.
 struct PlacedOperation {
-  Time invoked{};
-  Time returned = Time::max();
-  std::uint64_t first_place = 0;
-  std::uint64_t last_place = 0;
+  Time invoked{};                 ///< when it began
+  Time returned = Time::max();    ///< when it was answered; the end of time: never
+  std::uint64_t first_place = 0;  ///< its place in that order, from
+  std::uint64_t last_place = 0;   ///< to
 };
 
 /// Where the system itself numbers what it does, no search is needed: can every operation have a place between its

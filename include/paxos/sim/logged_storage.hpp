@@ -53,6 +53,7 @@ class LoggedStorage {
     return value;
   }
 
+  /// What was appended so far goes to the disk; end_flush() says how that went.
   void begin_flush() {
     ensure(!result_, "sim: one flush at a time");
     const std::size_t before = files_.backlog();
@@ -70,7 +71,7 @@ class LoggedStorage {
   }
   /// The flush under way has failed, or a read, and the node does not know yet: what is appended now goes nowhere.
   [[nodiscard]] bool is_failing() const { return has_failed_read_ || (result_ && !result_->ok()); }
-  [[nodiscard]] bool is_flushing() const { return result_.has_value(); }
+  [[nodiscard]] bool is_flushing() const { return result_.has_value(); }  ///< between begin_flush() and end_flush()
 
   /// The records that became durable since the last call, in the order in which they were written.
   [[nodiscard]] std::vector<Record> take_durable() {

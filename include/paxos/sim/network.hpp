@@ -21,19 +21,19 @@ namespace paxos::sim {
 
 /// How the network and the disks behave when no single fault strikes. Percentages are of single messages.
 struct Conditions {
-  unsigned loss_percent = 0;
-  unsigned duplicate_percent = 0;
+  unsigned loss_percent = 0;       ///< percent of the messages that never come
+  unsigned duplicate_percent = 0;  ///< percent of the messages that come twice
   /// Beside a message an older one of the same link comes once more, of an earlier connection perhaps.
   unsigned replay_percent = 0;
-  Duration latency_min = std::chrono::microseconds{50};
-  Duration latency_max = std::chrono::microseconds{500};
+  Duration latency_min = std::chrono::microseconds{50};   ///< of most messages, from
+  Duration latency_max = std::chrono::microseconds{500};  ///< to
   /// A few messages take up to this long instead, and so are overtaken by others.
   unsigned straggler_percent = 0;
-  Duration straggler_max = std::chrono::seconds{2};
+  Duration straggler_max = std::chrono::seconds{2};  ///< of the few that take long, at most
   /// The same of votes alone, where that is more.
   unsigned late_votes_percent = 0;
-  Duration flush_min = std::chrono::microseconds{50};
-  Duration flush_max = std::chrono::milliseconds{3};
+  Duration flush_min = std::chrono::microseconds{50};  ///< how long a flush takes, from
+  Duration flush_max = std::chrono::milliseconds{3};   ///< to
 };
 
 /// The directed links between nodes: decides what becomes of each message. Carries nothing itself.
@@ -42,21 +42,23 @@ struct Conditions {
 /// happens on the others.
 class Links {
  public:
+  /// A message on its way.
   struct Copy {
-    Duration delay;
-    Message message;
+    Duration delay;   ///< from now
+    Message message;  ///< as it was sent
   };
 
   /// Messages that something happened to.
   struct Tally {
-    std::uint64_t lost = 0;
-    std::uint64_t cut_off = 0;
-    std::uint64_t duplicated = 0;
-    std::uint64_t replayed = 0;
-    std::uint64_t strayed = 0;
-    std::uint64_t reset = 0;
+    std::uint64_t lost = 0;        ///< by chance
+    std::uint64_t cut_off = 0;     ///< on links that were cut
+    std::uint64_t duplicated = 0;  ///< came twice
+    std::uint64_t replayed = 0;    ///< came once more, long after
+    std::uint64_t strayed = 0;     ///< took a straggler's time
+    std::uint64_t reset = 0;       ///< went with a connection that broke
   };
 
+  /// The same seed and the same messages: the same losses and delays.
   explicit Links(std::uint64_t seed) : seed_(seed) {}
 
   /// The copies that set out; none when the message is lost.
@@ -85,8 +87,9 @@ class Links {
     return copies;
   }
 
-  void cut(NodeId from, NodeId to) { at(from, to).is_cut = true; }
-  void mend(NodeId from, NodeId to) { at(from, to).is_cut = false; }
+  void cut(NodeId from, NodeId to) { at(from, to).is_cut = true; }    ///< one direction alone
+  void mend(NodeId from, NodeId to) { at(from, to).is_cut = false; }  ///< one direction alone
+  /// Each link, both ways.
   void mend_all() {
     for (auto& [ends, link] : links_) link.is_cut = false;
   }
@@ -105,7 +108,7 @@ class Links {
     tally_.cut_off += link.is_cut ? 1 : 0;
     return link.connection == connection && !link.is_cut;
   }
-  [[nodiscard]] const Tally& tally() const { return tally_; }
+  [[nodiscard]] const Tally& tally() const { return tally_; }  ///< so far
 
  private:
   static constexpr std::size_t old_max = 64;

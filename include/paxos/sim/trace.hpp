@@ -70,13 +70,13 @@ inline std::string describe(const Record& record) {
 /// a person can read, the newest ones.
 class Trace {
  public:
-  explicit Trace(std::size_t lines_max = 0) : lines_max_(lines_max) {}
+  explicit Trace(std::size_t lines_max = 0) : lines_max_(lines_max) {}  ///< 0: only the hash is kept
 
-  [[nodiscard]] std::uint64_t hash() const { return hash_; }
-  [[nodiscard]] const std::vector<std::string>& lines() const { return lines_; }
-  [[nodiscard]] bool is_kept() const { return lines_max_ > 0; }
+  [[nodiscard]] std::uint64_t hash() const { return hash_; }  ///< of all that happened: equal for equal runs
+  [[nodiscard]] const std::vector<std::string>& lines() const { return lines_; }  ///< the newest, oldest first
+  [[nodiscard]] bool is_kept() const { return lines_max_ > 0; }  ///< false: a line need not be put together
 
-  void mix(std::uint64_t number) { hash_ = (hash_ ^ number) * 1099511628211ULL; }
+  void mix(std::uint64_t number) { hash_ = (hash_ ^ number) * 1099511628211ULL; }  ///< into the hash
 
   /// `text` gives the line; it is called only when lines are kept.
   template <class Text>

@@ -24,7 +24,7 @@ namespace paxos {
 
 /// Whose directory it is. The content of the file `identity`, sealed as "PAXOSIDT".
 struct Identity {
-  NodeId node;
+  NodeId node;                    ///< Config::id
   std::uint64_t incarnation = 0;  ///< random, made with the directory: tells a wiped node from the one that it was
   std::string common;             ///< Config::common() of the cluster whose log this is
 
@@ -67,23 +67,27 @@ class DataDirectory {
     }
   }
 
-  [[nodiscard]] const Identity& identity() const { return identity_; }
+  [[nodiscard]] const Identity& identity() const { return identity_; }  ///< as on the disk
   /// The first segment does not exist yet; finish_creation() is still to come.
   [[nodiscard]] bool is_new() const { return is_new_; }
-  [[nodiscard]] std::string file(const std::string& name) const { return path_ + "/" + name; }
-  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] std::string file(const std::string& name) const { return path_ + "/" + name; }  ///< its path
+  [[nodiscard]] const std::string& path() const { return path_; }                               ///< Config::data_dir
   /// The entries at the time of opening.
   [[nodiscard]] const std::vector<std::string>& names() const { return names_; }
+  /// As it was found.
   [[nodiscard]] bool has(const std::string& name) const { return std::ranges::binary_search(names_, name); }
 
+  /// The last step of making a new one: from now on it is one.
   void finish_creation() {
     detail::throw_on(files_.rename(file("identity.tmp"), file("identity")), "cannot create '" + file("identity") + "'");
     sync();
     sync_parents();
   }
 
+  /// Makes names durable; throws StorageError.
   void sync() { detail::throw_on(files_.sync_directory(path_), "cannot sync the directory '" + path_ + "'"); }
 
+  /// Whether that is how a file of the log is called.
   [[nodiscard]] static bool is_segment_name(const std::string& name) {
     return name.starts_with("log-") && name.ends_with(".paxos");
   }

@@ -29,6 +29,7 @@
 
 namespace paxos {
 
+/// What a FileStorage can be told besides the Config.
 struct FileStorageOptions {
   /// Size of a segment file; 16 KiB to 1 GiB, a multiple of 4096. The first ones of a log are smaller (1 MiB, then
   /// twice the one before), so that a new node starts at once; a segment grows for a record that needs more.
@@ -378,7 +379,7 @@ class BasicFileStorage {
   Status failure_;
 };
 
-using FileStorage = BasicFileStorage<PosixFileSystem>;
+using FileStorage = BasicFileStorage<PosixFileSystem>;  ///< the one that a Node uses unless told otherwise
 
 static_assert(Storage<FileStorage>);
 

@@ -23,10 +23,11 @@ namespace paxos {
 
 /// What a read or write did before it ended. Fewer bytes than asked for, without an error, is a short transfer.
 struct IoResult {
-  std::size_t bytes = 0;
-  std::error_code error;
+  std::size_t bytes = 0;  ///< that were read or written, also before an error
+  std::error_code error;  ///< none: all went well
 };
 
+/// How a file is opened.
 enum class OpenMode {
   existing,        ///< read and write; must exist
   create,          ///< read and write; may exist
@@ -64,11 +65,12 @@ concept FileSystem = requires(F& fs, typename F::File& file, const std::string& 
 /// The machine's own files.
 class PosixFileSystem {
  public:
+  /// A descriptor, closed in the end. Moved, not copied.
   class File {
    public:
     File() = default;
-    explicit File(int descriptor) : descriptor_(descriptor) {}
-    File(File&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+    explicit File(int descriptor) : descriptor_(descriptor) {}                          ///< takes it over; -1: none
+    File(File&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}  ///< the other one has none then
     File& operator=(File&& other) noexcept {
       std::swap(descriptor_, other.descriptor_);
       return *this;
@@ -76,7 +78,7 @@ class PosixFileSystem {
     ~File() {
       if (descriptor_ >= 0) ::close(descriptor_);
     }
-    [[nodiscard]] int descriptor() const { return descriptor_; }
+    [[nodiscard]] int descriptor() const { return descriptor_; }  ///< -1: none
 
    private:
     int descriptor_ = -1;

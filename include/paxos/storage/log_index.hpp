@@ -42,13 +42,15 @@ namespace detail {
 
 /// Why a record cannot follow those before it. From a caller that is a defect; from a disk, damage.
 struct LogFault {
+  /// Which rule the record breaks.
   enum class Kind {
     chosen_unaccepted,   ///< a ChosenRecord covers a slot that has no AcceptRecord
     learned_out_of_turn  ///< a LearnRecord names another slot than the first one not known as chosen
   };
-  Kind kind;
-  Slot slot;
+  Kind kind;  ///< which rule
+  Slot slot;  ///< of the record
 
+  /// For a person, with the slot.
   [[nodiscard]] std::string text() const {
     switch (kind) {
       case Kind::chosen_unaccepted:
@@ -65,9 +67,10 @@ struct LogFault {
 template <class Location>
 class LogIndex {
  public:
+  /// The newest vote in one slot.
   struct Accepted {
-    Ballot ballot;
-    Location location;
+    Ballot ballot;      ///< the highest at which the slot was accepted
+    Location location;  ///< of the value
   };
 
   /// Adds the next record. `location` is that of its value, unused when it has none. A fault changes nothing.
@@ -75,8 +78,8 @@ class LogIndex {
     return std::visit([&](const auto& fields) { return add(fields, location); }, record);
   }
 
-  [[nodiscard]] const Ballot& promised() const { return promised_; }
-  [[nodiscard]] Slot chosen_through() const { return Slot{chosen_.size()}; }
+  [[nodiscard]] const Ballot& promised() const { return promised_; }          ///< the highest promised or accepted
+  [[nodiscard]] Slot chosen_through() const { return Slot{chosen_.size()}; }  ///< each slot up to here has a location
   /// Above chosen_through(); the newest ballot of each slot.
   [[nodiscard]] const std::map<Slot, Accepted>& accepted() const { return accepted_; }
   /// nullptr when the slot is not known as chosen.

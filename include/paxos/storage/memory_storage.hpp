@@ -75,6 +75,7 @@ class MemoryStorage {
 
   /// All that was appended, in order, in this life and before.
   [[nodiscard]] std::span<const Record> records() const { return records_; }
+  /// What a crash leaves.
   [[nodiscard]] std::span<const Record> durable_records() const { return records().first(durable_records_); }
 
  private:

@@ -17,7 +17,7 @@ namespace paxos {
 /// The format of a data directory: all its files are of one. This version writes `disk_format`, and reads every one
 /// from `disk_format_oldest` on.
 inline constexpr std::uint32_t disk_format = 1;
-inline constexpr std::uint32_t disk_format_oldest = 1;
+inline constexpr std::uint32_t disk_format_oldest = 1;  ///< and up to `disk_format`
 
 namespace detail {
 

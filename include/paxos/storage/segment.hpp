@@ -55,23 +55,24 @@ namespace paxos {
 // The last frame of a segment, before the next one begins, is an end; the next segment's file is durable before the
 // end is written, so that a missing file shows.
 
-inline constexpr std::size_t segment_header_bytes = 4096;
-inline constexpr std::size_t log_frame_header_bytes = 32;
+inline constexpr std::size_t segment_header_bytes = 4096;  ///< of a file of the log; its frames begin there
+inline constexpr std::size_t log_frame_header_bytes = 32;  ///< of a frame
 /// No payload of a frame is larger: a larger length in a file is damage, and a larger record is the caller's defect.
 inline constexpr std::size_t record_bytes_max = std::size_t{64} << 20;
+/// The most that FileStorageOptions::segment_bytes may be.
 inline constexpr std::size_t segment_bytes_max = std::size_t{1} << 30;
 
 /// What binds a segment to its log and its place in it.
 struct SegmentHeader {
-  std::uint32_t format = disk_format;
-  std::uint64_t cluster = 0;  ///< Config::fingerprint()
-  NodeId node;
-  std::uint64_t incarnation = 0;
-  std::uint64_t number = 0;
-  std::uint64_t size = 0;  ///< bytes of the whole file
-  std::uint64_t first_sequence = 0;
-  std::uint64_t flush_first = 0;  ///< of the flush that needed this segment
-  std::uint64_t salt = 0;         ///< random: a segment made anew under an old number has other CRCs
+  std::uint32_t format = disk_format;  ///< of this file
+  std::uint64_t cluster = 0;           ///< Config::fingerprint()
+  NodeId node;                         ///< whose log
+  std::uint64_t incarnation = 0;       ///< of the directory: a file of another one is not believed
+  std::uint64_t number = 0;            ///< from 1 on, as in the file's name
+  std::uint64_t size = 0;              ///< bytes of the whole file
+  std::uint64_t first_sequence = 0;    ///< of its first frame
+  std::uint64_t flush_first = 0;       ///< of the flush that needed this segment
+  std::uint64_t salt = 0;              ///< random: a segment made anew under an old number has other CRCs
 
   friend bool operator==(const SegmentHeader&, const SegmentHeader&) = default;
   template <class Archive>
@@ -80,18 +81,19 @@ struct SegmentHeader {
   }
 };
 
+/// What a frame of the log holds. The value is the byte on the disk.
 enum class LogFrameKind : std::uint8_t { promise = 1, accept, chosen, learn, end = 0x80, mark = 0x81 };
 
 /// The fixed part of a frame.
 struct LogFrameHeader {
-  std::uint32_t header_crc = 0;
-  std::uint32_t payload_crc = 0;
-  std::uint64_t sequence = 0;
-  std::uint64_t flush_first = 0;
-  std::uint32_t payload_bytes = 0;
-  std::uint8_t kind = 0;
-  std::uint16_t zero = 0;
-  std::uint8_t last = 0x5A;
+  std::uint32_t header_crc = 0;     ///< as above, as is each field
+  std::uint32_t payload_crc = 0;    ///< CRC-32C, seeded with the segment's
+  std::uint64_t sequence = 0;       ///< of the frame, from 1 on through all files
+  std::uint64_t flush_first = 0;    ///< the sequence of the first frame of the same flush
+  std::uint32_t payload_bytes = 0;  ///< without the header and the padding
+  std::uint8_t kind = 0;            ///< a LogFrameKind
+  std::uint16_t zero = 0;           ///< always 0
+  std::uint8_t last = 0x5A;         ///< never 0: the last byte of a sector shows that it was written
 
   template <class Archive>
   void serialize(Archive& archive) {

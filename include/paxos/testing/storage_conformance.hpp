@@ -25,6 +25,7 @@ namespace paxos::testing {
 template <StorageHarness Harness>
 class StorageConformance {
  public:
+  /// Registers the tests; `name` goes before the title of each.
   explicit StorageConformance(std::string_view name,
                               const std::source_location& where = std::source_location::current())
       : tags_("[storage][conformance][" + std::filesystem::path{where.file_name()}.stem().string() + "]") {

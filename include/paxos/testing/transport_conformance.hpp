@@ -28,6 +28,7 @@ namespace paxos::testing {
 template <TransportHarness H>
 class TransportConformance {
  public:
+  /// Registers the tests; `name` goes before the title of each.
   explicit TransportConformance(const std::string& name,
                                 const std::source_location& where = std::source_location::current()) {
     const std::string tags =

@@ -27,6 +27,7 @@ class TestClient {
   TestClient& operator=(const TestClient&) = delete;
   virtual ~TestClient() = default;
 
+  /// To the node that it is connected to.
   virtual void send(const Message& message) = 0;
 
   std::vector<Message> heard;  ///< what the node answered, in order

@@ -62,7 +62,7 @@ enum class FrameError {
 //   0 magic u32 | 4 version u16 | 6 kind u8 | 7 flags u8 (0) | 8 length u32 | 12 group u32 (0) | 16 fingerprint u64 |
 //   24 CRC-32C u32 of the 24 bytes before it and the payload
 inline constexpr std::size_t frame_header_bytes = 28;     ///< of every frame, in this release and all later ones
-inline constexpr std::uint32_t frame_magic = 0x53584150;  // "PAXS"
+inline constexpr std::uint32_t frame_magic = 0x53584150;  ///< "PAXS"
 
 /// One whole frame that arrived. `payload` is valid until the next FrameReader::room().
 struct Frame {
