@@ -38,3 +38,7 @@
 #include <paxos/transport/tcp_shared.hpp>
 #include <paxos/transport/tcp_transport.hpp>
 #include <paxos/transport/write_queue.hpp>
+
+/// A replicated state machine: Node is a member of a cluster, Client submits from outside, and the roles and policies
+/// are what a Node is made of.
+namespace paxos {}

@@ -13,7 +13,7 @@ class ReignWatch {
  public:
   /// What a leader should make of its reign.
   enum class Verdict {
-    well,
+    well,  ///< it gets on
     /// It was told that slots are chosen, and nobody who knows their values answers any more: only a new phase 1, with
     /// the nodes that do answer, can find them.
     wedged,

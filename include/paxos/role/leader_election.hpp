@@ -28,7 +28,11 @@ template <Transport Net>
 class LeaderElection {
  public:
   /// What the replica should do now.
-  enum class Advice { none, stand, resign };
+  enum class Advice {
+    none,    ///< go on
+    stand,   ///< for election
+    resign,  ///< as the leader
+  };
 
   /// `seed` draws the timeouts: each node needs another, or they stand together.
   LeaderElection(const Config& config, Net& net, std::uint64_t seed)

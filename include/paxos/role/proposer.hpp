@@ -27,8 +27,12 @@ namespace paxos {
 template <DurableTransport Net>
 class Proposer {
  public:
-  /// No ballot of its own; phase 1 runs; phase 1 is won.
-  enum class Phase { idle, preparing, leading };
+  /// How far it is with its ballot.
+  enum class Phase {
+    idle,       ///< it has none, or has given it up
+    preparing,  ///< phase 1 runs
+    leading,    ///< phase 1 is won
+  };
 
   /// A slot that a quorum accepted at this proposer's ballot.
   struct ChosenValue {

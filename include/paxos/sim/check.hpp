@@ -28,6 +28,7 @@
 #include <paxos/sim/shape.hpp>
 #include <paxos/sim/shrink.hpp>
 
+/// A cluster on virtual time, with everything that can go wrong: check() puts your state machine through it.
 namespace paxos::sim {
 
 /// What to run.

@@ -31,7 +31,13 @@ enum class Pace : std::uint8_t {
 /// What may happen to one node.
 struct NodeEvent {
   /// What happens.
-  enum class Kind : std::uint8_t { deliver, flush, crash, stand, command };
+  enum class Kind : std::uint8_t {
+    deliver,  ///< a letter comes
+    flush,    ///< what it appended becomes durable
+    crash,    ///< it starts again from its disk
+    stand,    ///< it stands for election
+    command,  ///< it is asked to propose
+  };
   Kind kind = Kind::deliver;   ///< which
   Pace pace = Pace::prompt;    ///< how soon timers run out
   std::uint32_t argument = 0;  ///< deliver: the letter; crash: unflushed records that stay; command: which one

@@ -52,9 +52,9 @@ concept SequentialModel =
 
 /// What was found.
 enum class Judgement : std::uint8_t {
-  linearizable,
-  violated,   ///< no order explains what the clients saw
-  undecided,  ///< the search ended at its bound
+  linearizable,  ///< there is an order that explains it
+  violated,      ///< no order explains what the clients saw
+  undecided,     ///< the search ended at its bound
 };
 
 /// The answer, and where it is no, what proves it.

@@ -82,7 +82,14 @@ struct SegmentHeader {
 };
 
 /// What a frame of the log holds. The value is the byte on the disk.
-enum class LogFrameKind : std::uint8_t { promise = 1, accept, chosen, learn, end = 0x80, mark = 0x81 };
+enum class LogFrameKind : std::uint8_t {
+  promise = 1,  ///< a PromiseRecord
+  accept,       ///< an AcceptRecord
+  chosen,       ///< a ChosenRecord
+  learn,        ///< a LearnRecord
+  end = 0x80,   ///< the segment's last; the next segment goes on
+  mark = 0x81,  ///< nothing: made when a log was opened, it proves what stands before it
+};
 
 /// The fixed part of a frame.
 struct LogFrameHeader {

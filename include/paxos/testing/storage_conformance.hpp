@@ -13,6 +13,7 @@
 #include <paxos/core/ensure.hpp>
 #include <paxos/testing/storage_suite.hpp>
 
+/// What a storage or a transport of your own is held to: StorageConformance, TransportConformance.
 namespace paxos::testing {
 
 /// The tests that every storage must pass, as test cases of Catch2. One object registers all of them:

@@ -82,21 +82,26 @@ concept TransportHarness =
       { H::patience } -> std::convertible_to<std::chrono::milliseconds>;
     };
 
+/// The harness has the last word on each Config.
 template <class H>
 concept TunesConfig = requires(H harness, Config& config) { harness.tune(config); };
+/// The harness can keep messages from getting from one node to another.
 template <class H>
 concept CutsLinks = requires(H harness, NodeId node) {
   harness.cut(node, node);
   harness.heal();
 };
+/// The harness can send any bytes to where a node listens.
 template <class H>
 concept InjectsBytes = requires(H harness, const std::string& address, std::span<const std::byte> bytes) {
   harness.inject(address, bytes);
 };
+/// The harness can be a remote client.
 template <class H>
 concept MakesClients = requires(H harness, const Config& config, std::uint16_t port) {
   { harness.connect_client(config, port) } -> std::same_as<std::unique_ptr<TestClient>>;
 };
+/// And its transport bounds how many there may be.
 template <class H>
 concept LimitsClients = MakesClients<H> && requires(H harness, typename H::Transport::Options& options) {
   harness.limit_clients(options, std::size_t{2});

@@ -29,18 +29,22 @@ inline constexpr std::uint16_t wire_version_oldest = 1;  ///< and up to `wire_ve
 inline constexpr std::uint16_t handshake_version = 1;
 
 /// What a frame carries. The value is the byte on the wire: only ever append.
-enum class FrameKind : std::uint8_t { hello = 1, hello_reply = 2, message = 3 };
+enum class FrameKind : std::uint8_t {
+  hello = 1,        ///< the first one of who dials: Hello
+  hello_reply = 2,  ///< the first one back: HelloReply
+  message = 3,      ///< a Message
+};
 
 /// Why a stream of bytes is not a stream of our frames. Nothing that follows can be trusted: close the connection.
 enum class FrameError {
-  none,
-  bad_magic,
-  bad_version,
-  bad_kind,
-  too_long,
-  wrong_group,
-  wrong_cluster,
-  bad_checksum,
+  none,           ///< all is well
+  bad_magic,      ///< it does not begin as a frame does
+  bad_version,    ///< of a version that this program cannot read
+  bad_kind,       ///< no FrameKind
+  too_long,       ///< longer than the reader was told to take
+  wrong_group,    ///< of a group that there is not
+  wrong_cluster,  ///< its fingerprint is another one
+  bad_checksum,   ///< altered on its way
 };
 
 /// For logs.

@@ -39,7 +39,10 @@ inline constexpr std::size_t hello_bytes_max = 2048;
 inline constexpr std::size_t refusal_bytes_max = 1024;
 
 /// Who dials. The value is the byte on the wire.
-enum class Role : std::uint8_t { peer = 1, client = 2 };
+enum class Role : std::uint8_t {
+  peer = 1,    ///< a node of the cluster
+  client = 2,  ///< a remote client
+};
 
 /// The wire versions that a program speaks: all from `oldest` to `newest`.
 struct WireVersions {

@@ -45,7 +45,11 @@ class AcceptFrameCache {
 class WriteQueue {
  public:
   /// Full: dropped, the queue's bytes are used up; too_large: no receiver would take it.
-  enum class Pushed { queued, full, too_large };
+  enum class Pushed {
+    queued,     ///< it goes in its turn
+    full,       ///< dropped: the queue has no place for it
+    too_large,  ///< dropped: no receiver would take it
+  };
 
   /// Bounds in bytes: of one frame, and of all that wait or are being written.
   WriteQueue(std::uint64_t fingerprint, std::size_t frame_bytes_max, std::size_t bytes_max)
