@@ -1,6 +1,7 @@
 // Copyright (c) the paxos authors. MIT licence.
 #include <paxos/role/catch_up.hpp>
 
+#include <set>
 #include <string>
 #include <vector>
 

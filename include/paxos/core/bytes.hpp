@@ -1,12 +1,12 @@
 // Copyright (c) the paxos authors. MIT licence.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <memory>
 #include <span>
 #include <string_view>
+#include <utility>
 
 namespace paxos {
 
@@ -32,7 +32,7 @@ class Bytes {
   [[nodiscard]] std::string_view text() const { return {reinterpret_cast<const char*>(data_.get()), size_}; }
 
   friend bool operator==(const Bytes& a, const Bytes& b) {
-    return a.size_ == b.size_ && (a.data_ == b.data_ || std::ranges::equal(a.span(), b.span()));
+    return a.size_ == b.size_ && (a.data_ == b.data_ || std::memcmp(a.data(), b.data(), a.size_) == 0);
   }
 
  private:

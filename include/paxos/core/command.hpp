@@ -2,9 +2,9 @@
 #pragma once
 
 #include <compare>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -78,9 +78,11 @@ using Value = Bytes;
 class BatchBuilder {
  public:
   /// Behind those that are in already.
+  template <class Archive = Encoder>
   void add(const Command& command) {
-    if (count_ == 0) encode(buffer_, std::uint32_t{0});
-    encode(buffer_, command);
+    Archive archive{buffer_};
+    if (count_ == 0) archive(std::uint32_t{0});
+    archive(command);
     ++count_;
   }
   [[nodiscard]] std::size_t bytes() const { return buffer_.size(); }  ///< of the value so far
@@ -104,7 +106,7 @@ class BatchBuilder {
 };
 
 /// The commands of a value; nullopt when it is not a batch. Every replica sees the same bytes, so all agree on that.
-[[nodiscard]] inline std::optional<std::vector<Command>> commands_of(const Value& value) {
+[[nodiscard]] std::optional<std::vector<Command>> commands_of(const std::same_as<Value> auto& value) {
   std::vector<Command> commands;
   if (value.empty()) return commands;
   Decoder decoder{value.span()};

@@ -1,11 +1,8 @@
 // Copyright (c) the paxos authors. MIT licence.
 #pragma once
 
-#include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <set>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -69,9 +66,7 @@ struct Config {
   /// A data directory keeps it: what a log was written under must not change behind its back.
   [[nodiscard]] std::string common() const {
     std::string text = "cluster " + cluster + "; members";
-    std::set<NodeId> ordered;
-    for (const Member& member : members) ordered.insert(member.id);
-    for (const NodeId member : ordered) text += ' ' + to_string(member);
+    for (const NodeId member : detail::ordered_ids(members)) text += ' ' + to_string(member);
     return text + "; sessions_max " + std::to_string(sessions_max) + "; session_window " +
            std::to_string(session_window);
   }
@@ -89,13 +84,16 @@ struct Config {
     require(
         !members.empty() && members.size() <= members_max,
         "members (" + std::to_string(members.size()) + ") must name 1 to 9 nodes; more only make each command slower");
-    std::set<NodeId> seen;
-    for (const Member& member : members) {
-      require(member.id != NodeId{}, "members: id 0 is reserved for \"nobody\"; number the nodes from 1");
-      require(seen.insert(member.id).second,
-              "members: id " + to_string(member.id) + " appears twice; each node needs an id of its own");
+    bool is_member = false;
+    NodeId before;
+    for (const NodeId member : detail::ordered_ids(members)) {
+      require(member != NodeId{}, "members: id 0 is reserved for \"nobody\"; number the nodes from 1");
+      require(member != before,
+              "members: id " + to_string(member) + " appears twice; each node needs an id of its own");
+      is_member = is_member || member == id;
+      before = member;
     }
-    require(seen.contains(id), "id (" + to_string(id) + ") must be one of members; add it there, or correct it");
+    require(is_member, "id (" + to_string(id) + ") must be one of members; add it there, or correct it");
     require(!cluster.empty() && cluster.size() <= 255, "cluster must be 1 to 255 bytes; any name does");
     require(heartbeat_interval > Duration::zero(), "heartbeat_interval must be positive; try 50 ms");
     require(election_timeout > 2 * heartbeat_interval,

@@ -12,10 +12,12 @@ namespace paxos {
 
 namespace detail {
 
+using Crc32cTables = std::array<std::array<std::uint32_t, 256>, 8>;
+
 /// Table k holds the CRC of a byte followed by k zero bytes: what slice-by-8 adds up.
 /// The polynomial is Castagnoli's 0x1EDC6F41, bit-reversed.
-constexpr std::array<std::array<std::uint32_t, 256>, 8> make_crc32c_tables() {
-  std::array<std::array<std::uint32_t, 256>, 8> tables{};
+[[nodiscard]] inline Crc32cTables make_crc32c_tables() {
+  Crc32cTables tables{};
   for (std::uint32_t byte = 0; byte < 256; ++byte) {
     std::uint32_t crc = byte;
     for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1U) != 0 ? 0x82F63B78U : 0U);
@@ -29,7 +31,11 @@ constexpr std::array<std::array<std::uint32_t, 256>, 8> make_crc32c_tables() {
   }
   return tables;
 }
-inline constexpr auto crc32c_tables = make_crc32c_tables();
+/// Made when they are needed first: that takes microseconds, and the compiler would take milliseconds in every file.
+[[nodiscard]] inline const Crc32cTables& crc32c_tables() {
+  static const Crc32cTables tables = make_crc32c_tables();
+  return tables;
+}
 
 [[nodiscard]] inline std::uint64_t load_little_endian(const std::byte* from) {
   std::uint64_t word = 0;
@@ -43,7 +49,7 @@ inline constexpr auto crc32c_tables = make_crc32c_tables();
 
 /// The raw register goes in and comes out, not inverted.
 [[nodiscard]] inline std::uint32_t crc32c_portable(std::span<const std::byte> bytes, std::uint32_t crc) {
-  const auto& t = crc32c_tables;
+  const Crc32cTables& t = crc32c_tables();
   const std::byte* at = bytes.data();
   std::size_t left = bytes.size();
   for (; left >= 8; at += 8, left -= 8) {

@@ -36,6 +36,28 @@ enum class Outcome {
 
 namespace detail {
 
+class OutcomeCategory final : public std::error_category {
+ public:
+  [[nodiscard]] const char* name() const noexcept override { return "paxos outcome"; }
+  [[nodiscard]] std::string message(int condition) const override {
+    return static_cast<Outcome>(condition) == Outcome::not_applied ? "not applied" : "unknown";
+  }
+};
+
+}  // namespace detail
+
+/// The category of Outcome.
+[[nodiscard]] inline const std::error_category& outcome_category() {
+  static const detail::OutcomeCategory category;
+  return category;
+}
+/// So that an error code compares with an Outcome.
+[[nodiscard]] inline std::error_condition make_error_condition(Outcome outcome) {
+  return {static_cast<int>(outcome), outcome_category()};
+}
+
+namespace detail {
+
 class ErrorCategory final : public std::error_category {
  public:
   [[nodiscard]] const char* name() const noexcept override { return "paxos"; }
@@ -59,14 +81,16 @@ class ErrorCategory final : public std::error_category {
     }
     return "unknown paxos error " + std::to_string(code);
   }
-  [[nodiscard]] std::error_condition default_error_condition(int code) const noexcept override;
-};
-
-class OutcomeCategory final : public std::error_category {
- public:
-  [[nodiscard]] const char* name() const noexcept override { return "paxos outcome"; }
-  [[nodiscard]] std::string message(int condition) const override {
-    return static_cast<Outcome>(condition) == Outcome::not_applied ? "not applied" : "unknown";
+  [[nodiscard]] std::error_condition default_error_condition(int code) const noexcept override {
+    switch (static_cast<Errc>(code)) {
+      case Errc::storage_failed:
+      case Errc::session_expired:
+      case Errc::sequence_settled:
+      case Errc::in_flight_limit:
+      case Errc::timed_out:
+      case Errc::interrupted: return make_error_condition(Outcome::unknown);
+      default: return make_error_condition(Outcome::not_applied);
+    }
   }
 };
 
@@ -77,29 +101,8 @@ class OutcomeCategory final : public std::error_category {
   static const detail::ErrorCategory category;
   return category;
 }
-/// The category of Outcome.
-[[nodiscard]] inline const std::error_category& outcome_category() {
-  static const detail::OutcomeCategory category;
-  return category;
-}
 /// So that an Errc is a std::error_code.
 [[nodiscard]] inline std::error_code make_error_code(Errc code) { return {static_cast<int>(code), error_category()}; }
-/// So that an error code compares with an Outcome.
-[[nodiscard]] inline std::error_condition make_error_condition(Outcome outcome) {
-  return {static_cast<int>(outcome), outcome_category()};
-}
-
-inline std::error_condition detail::ErrorCategory::default_error_condition(int code) const noexcept {
-  switch (static_cast<Errc>(code)) {
-    case Errc::storage_failed:
-    case Errc::session_expired:
-    case Errc::sequence_settled:
-    case Errc::in_flight_limit:
-    case Errc::timed_out:
-    case Errc::interrupted: return make_error_condition(Outcome::unknown);
-    default: return make_error_condition(Outcome::not_applied);
-  }
-}
 
 /// How a write, a flush or a start went: an error code, and a text for a person. Tests as true when all is well.
 struct [[nodiscard]] Status {

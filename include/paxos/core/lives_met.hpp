@@ -1,6 +1,7 @@
 // Copyright (c) the paxos authors. MIT licence.
 #pragma once
 
+#include <concepts>
 #include <map>
 #include <string>
 
@@ -16,7 +17,8 @@ namespace paxos {
 class LivesMet {
  public:
   /// `memory`: what remembers the peer, for the text.
-  [[nodiscard]] Refusal refusal_of(NodeId peer, const StoreLife& life, const std::string& memory) const {
+  [[nodiscard]] Refusal refusal_of(NodeId peer, const std::same_as<StoreLife> auto& life,
+                                   const std::string& memory) const {
     if (!life.is_well_formed())
       return {"node " + to_string(peer) + " tells a malformed life of its data directory (number " +
               std::to_string(life.number) + ", " + std::to_string(life.nonces.size()) +
@@ -39,11 +41,13 @@ class LivesMet {
   }
 
   /// Whether that very life is the newest that was met.
-  [[nodiscard]] bool has_met(NodeId peer, const StoreLife& life) const {
+  [[nodiscard]] bool has_met(NodeId peer, const std::same_as<StoreLife> auto& life) const {
     const auto known = newest_.find(peer);
     return known != newest_.end() && known->second == life.newest();
   }
-  void meet(NodeId peer, const MetLife& life) { newest_[peer] = life; }  ///< takes the place of what was met before
+  void meet(NodeId peer, const std::same_as<MetLife> auto& life) {
+    newest_[peer] = life;
+  }  ///< takes the place of what was met before
 
   /// What a storage writes down: the newest life of each peer.
   [[nodiscard]] const std::map<NodeId, MetLife>& newest() const { return newest_; }

@@ -1,7 +1,6 @@
 // Copyright (c) the paxos authors. MIT licence.
 #pragma once
 
-#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -32,6 +31,20 @@ struct Member {
   friend bool operator==(const Member&, const Member&) = default;
 };
 
+namespace detail {
+
+/// The members' ids, in order. So few are sorted as fast by hand, and <algorithm> costs every file that includes this.
+[[nodiscard]] inline std::vector<NodeId> ordered_ids(const std::vector<Member>& members) {
+  std::vector<NodeId> ids;
+  for (const Member& member : members) {
+    ids.push_back(member.id);
+    for (std::size_t i = ids.size() - 1; i > 0 && ids[i] < ids[i - 1]; --i) std::swap(ids[i], ids[i - 1]);
+  }
+  return ids;
+}
+
+}  // namespace detail
+
 /// Who answered: a set of members, so that a repeated answer counts once.
 class Votes {
  public:
@@ -58,11 +71,9 @@ class Votes {
 class Membership {
  public:
   /// In the order of ids: index i is the same member on every node. Must be 1 to `members_max`, each once.
-  explicit Membership(const std::vector<Member>& members) {
-    for (const Member& member : members) ids_.push_back(member.id);
-    std::ranges::sort(ids_);
+  explicit Membership(const std::vector<Member>& members) : ids_(detail::ordered_ids(members)) {
     ensure(!ids_.empty() && ids_.size() <= members_max, "Membership: a configuration has 1 to 9 members");
-    ensure(std::ranges::adjacent_find(ids_) == ids_.end(), "Membership: two members have one id");
+    for (std::size_t i = 1; i < ids_.size(); ++i) ensure(ids_[i - 1] != ids_[i], "Membership: two members have one id");
     ensure(2 * quorum_size() > ids_.size(), "Membership: two quorums need not intersect");
   }
 
@@ -74,9 +85,9 @@ class Membership {
   [[nodiscard]] bool is_quorum(const Votes& votes) const { return votes.count() >= quorum_size(); }
   /// nullopt: no member.
   [[nodiscard]] std::optional<std::size_t> index_of(NodeId id) const {
-    const auto found = std::ranges::lower_bound(ids_, id);
-    if (found == ids_.end() || *found != id) return std::nullopt;
-    return static_cast<std::size_t>(found - ids_.begin());
+    for (std::size_t i = 0; i < ids_.size(); ++i)
+      if (ids_[i] == id) return i;
+    return std::nullopt;
   }
   [[nodiscard]] bool contains(NodeId id) const { return index_of(id).has_value(); }  ///< whether it is a member
   /// `wanted`, if it is among these members; else the one after it.
@@ -96,7 +107,7 @@ class Membership {
   }
 
  private:
-  std::vector<NodeId> ids_;
+  std::vector<NodeId> ids_;  ///< in order
 };
 
 }  // namespace paxos

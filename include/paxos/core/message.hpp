@@ -1,6 +1,7 @@
 // Copyright (c) the paxos authors. MIT licence.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -271,15 +272,19 @@ static_assert(std::size(message_names) == std::variant_size_v<Message>);
 /// Large and patient messages, which must never delay the others.
 [[nodiscard]] inline bool is_bulk(const Message& message) { return std::holds_alternative<CatchUpReply>(message); }
 
+// Functions that look into a Message are templates, though of one type only: the compiler goes through all alternatives
+// where such a function is called, and not in every file that includes this.
+
 /// Appends `message` to `out`: one byte of kind, then its fields.
-inline void encode_message(Buffer& out, const Message& message) {
-  Encoder encoder{out};
+template <class Archive = Encoder>
+void encode_message(Buffer& out, const Message& message) {
+  Archive encoder{out};
   encoder.number(static_cast<std::uint8_t>(message.index()));
   std::visit([&](const auto& fields) { encoder(fields); }, message);
 }
 
 /// False when `bytes` are not exactly one message: unknown kind, a length beyond the bytes, bytes left over.
-[[nodiscard]] inline bool decode_message(std::span<const std::byte> bytes, Message& message) {
+[[nodiscard]] bool decode_message(std::span<const std::byte> bytes, std::same_as<Message> auto& message) {
   Decoder decoder{bytes};
   std::uint8_t kind = 0;
   decoder.number(kind);
@@ -322,9 +327,9 @@ class SlotCheck {
 /// Whether the slots of a message could be those of a log: no log comes near 2^62 by counting, and above any slot that
 /// is believed there must be room to count on. "To the end" is Slot::infinity() in Promise::next_slot, and nowhere
 /// else.
-[[nodiscard]] inline bool is_well_formed(const Message& message) {
+[[nodiscard]] bool is_well_formed(const std::same_as<Message> auto& message) {
   detail::SlotCheck check;
-  const auto* promise = std::get_if<Promise>(&message);
+  const Promise* promise = std::get_if<Promise>(&message);
   if (promise != nullptr && promise->next_slot == Slot::infinity()) {
     check(promise->first_slot, promise->chosen_through, promise->accepted);
   } else {

@@ -54,9 +54,9 @@ struct StoreLife {
 
   /// The life that follows on this one.
   [[nodiscard]] StoreLife next(std::uint64_t nonce) const {
-    StoreLife life{incarnation, number + 1, nonces};
-    life.nonces.insert(life.nonces.begin(), nonce);
-    if (life.nonces.size() > told_max) life.nonces.resize(told_max);
+    StoreLife life{incarnation, number + 1, {nonce}};
+    for (const std::uint64_t older : nonces)
+      if (life.nonces.size() < told_max) life.nonces.push_back(older);
     return life;
   }
 

@@ -1,7 +1,12 @@
 // Copyright (c) the paxos authors. MIT licence.
 #pragma once
 
+// Clocks and durations without the calendar, the time zones and the streams, which are nine tenths of <chrono>.
+#if __has_include(<bits/chrono.h>)
+#include <bits/chrono.h>  // libstdc++ 12 and newer
+#else
 #include <chrono>
+#endif
 
 namespace paxos {
 

@@ -2,9 +2,9 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <limits>
-#include <vector>
 
 #include <paxos/core/ballot.hpp>
 #include <paxos/core/config.hpp>
@@ -23,8 +23,7 @@ class BallotBook {
   static constexpr std::uint64_t stride = std::uint64_t{1} << 10;
 
   /// Knows no ballot of anybody's yet.
-  explicit BallotBook(const Config& config)
-      : membership_(config.members), interval_(config.heartbeat_interval), allowances_(membership_.size()) {}
+  explicit BallotBook(const Config& config) : membership_(config.members), interval_(config.heartbeat_interval) {}
 
   /// A ballot of this node, or one that its disk remembers.
   void see(const Ballot& ballot) { highest_ = std::max(highest_, ballot); }
@@ -42,7 +41,7 @@ class BallotBook {
     Allowance& allowance = allowances_[*teller];
     if (now >= allowance.until) allowance = {reach + stride, now + interval_};
     const std::uint64_t rise = ballot.round - std::min(ballot.round, highest_.round);
-    const std::uint64_t step = std::min({rise, reach, allowance.left});
+    const std::uint64_t step = std::min(std::min(rise, reach), allowance.left);
     allowance.left -= step;
     see(step == rise ? ballot : Ballot{highest_.round + step, ballot.node});
     return step == rise;
@@ -67,7 +66,7 @@ class BallotBook {
 
   Membership membership_;
   Duration interval_;
-  std::vector<Allowance> allowances_;  ///< of the members
+  std::array<Allowance, members_max> allowances_;  ///< of the members
   Ballot highest_;
 };
 

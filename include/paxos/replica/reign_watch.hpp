@@ -1,8 +1,6 @@
 // Copyright (c) the paxos authors. MIT licence.
 #pragma once
 
-#include <tuple>
-
 #include <paxos/core/slot.hpp>
 #include <paxos/core/time.hpp>
 
@@ -30,7 +28,7 @@ class ReignWatch {
 
   /// `decided`: chosen by all that the leader was told; `learnt`: chosen and known by value.
   [[nodiscard]] Verdict judge(Slot decided, Slot learnt, bool has_in_flight, Time now) {
-    const std::tuple seen{true, decided, learnt, has_in_flight};
+    const Seen seen{true, decided, learnt, has_in_flight};
     if (seen != seen_) {
       seen_ = seen;
       since_ = now;
@@ -40,9 +38,18 @@ class ReignWatch {
   }
 
  private:
+  struct Seen {
+    bool is_reigning = false;
+    Slot decided;
+    Slot learnt;
+    bool has_in_flight = false;
+
+    friend bool operator==(const Seen&, const Seen&) = default;
+  };
+
   Duration fetch_timeout_;
   Duration stall_timeout_;
-  std::tuple<bool, Slot, Slot, bool> seen_;
+  Seen seen_;
   Time since_;
 };
 

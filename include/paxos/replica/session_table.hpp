@@ -21,7 +21,10 @@ namespace paxos {
 /// it is full the session idle for longest (in slots, not seconds) is evicted. A command that was issued before the
 /// last use of any session evicted before its own was opened, or opened again, may have run already, and is refused:
 /// that is what Command::issued_after is for.
-class SessionTable {
+///
+/// A template so that it costs little where it is only included (docs/compile-time.md); use it as SessionTable.
+template <class Result = Bytes>
+class BasicSessionTable {
  public:
   /// What to do with a command.
   enum class Verdict {
@@ -33,7 +36,8 @@ class SessionTable {
   };
 
   /// Bounds as in Config: the same on all nodes, or verdicts differ.
-  explicit SessionTable(const Config& config) : sessions_max_(config.sessions_max), window_(config.session_window) {}
+  explicit BasicSessionTable(const Config& config)
+      : sessions_max_(config.sessions_max), window_(config.session_window) {}
 
   /// Judges a command in slot `slot`, opening its session if need be.
   [[nodiscard]] Verdict judge(const RequestId& id, std::uint64_t settled_below, Slot issued_after, Slot slot) {
@@ -57,13 +61,13 @@ class SessionTable {
   }
 
   /// The answer to a repeated command.
-  [[nodiscard]] const Bytes& answer(const RequestId& id) const {
+  [[nodiscard]] const Result& answer(const RequestId& id) const {
     const Session& session = sessions_.at(id.session);
     return from(session.answers, id.sequence)->answer;
   }
 
   /// Keeps the answer to a fresh command.
-  void record(const RequestId& id, Bytes answer) {
+  void record(const RequestId& id, Result answer) {
     Session& session = sessions_.at(id.session);
     session.answers.insert(from(session.answers, id.sequence), Ran{id.sequence, std::move(answer)});
   }
@@ -84,7 +88,7 @@ class SessionTable {
  private:
   struct Ran {
     std::uint64_t sequence = 0;
-    Bytes answer;
+    Result answer;
   };
   struct Session {
     std::uint64_t lowest = 0;  ///< every sequence below is settled
@@ -95,7 +99,7 @@ class SessionTable {
   };
 
   /// The first answer of `sequence` or above.
-  static std::deque<Ran>::const_iterator from(const std::deque<Ran>& answers, std::uint64_t sequence) {
+  static typename std::deque<Ran>::const_iterator from(const std::deque<Ran>& answers, std::uint64_t sequence) {
     return std::ranges::lower_bound(answers, sequence, {}, &Ran::sequence);
   }
 
@@ -118,5 +122,8 @@ class SessionTable {
   std::uint64_t uses_ = 0;
   Slot evicted_through_;  ///< no evicted session was used after this slot
 };
+
+/// That of a ReplicatedState: answers are bytes.
+using SessionTable = BasicSessionTable<>;
 
 }  // namespace paxos

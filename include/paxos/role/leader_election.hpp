@@ -137,7 +137,7 @@ class LeaderElection {
     leader_ballot_ = ballot;
     is_handing_over_ = false;
     hand_over_after_ = now + config_.election_timeout;
-    std::ranges::fill(peers_, Peer{now, 0, Slot{}});
+    for (Peer& peer : peers_) peer = Peer{now, 0, Slot{}};
     is_round_wanted_ = true;
   }
 
@@ -181,7 +181,7 @@ class LeaderElection {
   [[nodiscard]] std::uint64_t confirmed_round() const {
     std::vector<std::uint64_t> rounds;
     for (std::size_t i = 0; i < peers_.size(); ++i) rounds.push_back(i == self_ ? round_ : peers_[i].round);
-    std::ranges::sort(rounds, std::greater{});
+    std::sort(rounds.rbegin(), rounds.rend());
     return rounds[membership_.quorum_size() - 1];
   }
 

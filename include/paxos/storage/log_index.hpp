@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -20,14 +21,14 @@ namespace paxos {
 namespace detail {
 
 /// The value that a record carries, if any.
-[[nodiscard]] inline const Value* value_of(const Record& record) {
+[[nodiscard]] const Value* value_of(const std::same_as<Record> auto& record) {
   if (const auto* accept = std::get_if<AcceptRecord>(&record)) return &accept->value;
   if (const auto* learn = std::get_if<LearnRecord>(&record)) return &learn->value;
   return nullptr;
 }
 
 /// What Encoder makes of the record, in bytes.
-[[nodiscard]] inline std::size_t encoded_bytes(const Record& record) {
+[[nodiscard]] std::size_t encoded_bytes(const std::same_as<Record> auto& record) {
   constexpr std::size_t number = 8, ballot = 16, length = 4;
   const Value* value = value_of(record);
   const std::size_t value_bytes = value != nullptr ? length + value->size() : 0;

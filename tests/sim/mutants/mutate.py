@@ -219,8 +219,8 @@ EDITS = [
     ("replica.hpp", "if (proposer_.phase() != Proposer<Box>::Phase::idle && proposer_.ballot() < ballot) proposer_.stand_down();",
      """if (proposer_.phase() != Proposer<Box>::Phase::idle && proposer_.ballot() < ballot &&
         !MUTANT(deposed-leader-goes-on)) proposer_.stand_down();"""),
-    ("replica/ballot_book.hpp", "step = std::min({rise, reach, allowance.left});",
-     "step = MUTANT(rounds-without-a-bound) ? rise : std::min({rise, reach, allowance.left});"),
+    ("replica/ballot_book.hpp", "step = std::min(std::min(rise, reach), allowance.left);",
+     "step = MUTANT(rounds-without-a-bound) ? rise : std::min(std::min(rise, reach), allowance.left);"),
     ("replica/ballot_book.hpp", "if (now >= allowance.until)", "if (now >= allowance.until || MUTANT(rounds-without-a-pause))"),
     ("replica/ballot_book.hpp", "return ballot.node == from && hear(from, ballot, now);",
      "return (ballot.node == from || MUTANT(ballots-of-others-obeyed)) && hear(from, ballot, now);"),
