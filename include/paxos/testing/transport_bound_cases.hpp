@@ -21,10 +21,10 @@ namespace paxos::testing {
 template <TransportHarness H>
 struct TransportBoundCases {
   static std::vector<ConformanceCase> all() {
-    return {{"what waits for a peer that is down is bounded, and costs nobody else", &peer_down},
-            {"what waits for a peer that does not read is bounded, and costs nobody else", &peer_not_reading},
+    return {{"what waits for a peer that is down is bounded and costs nobody else", &peer_down},
+            {"what waits for a peer that does not read is bounded and costs nobody else", &peer_not_reading},
             {"bulk messages do not delay the others", &bulk},
-            {"malformed bytes are dropped, and the node goes on", &malformed_bytes}};
+            {"malformed bytes are dropped and the node goes on", &malformed_bytes}};
   }
 
   /// Much more than may wait for one peer and than a kernel holds besides.

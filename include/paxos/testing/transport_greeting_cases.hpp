@@ -22,13 +22,13 @@ namespace paxos::testing {
 template <TransportHarness H>
 struct TransportGreetingCases {
   static std::vector<ConformanceCase> all() {
-    return {{"refusal_of_peer is asked, and who is refused is not heard", &judge_is_obeyed},
+    return {{"who is refused by refusal_of_peer is not heard", &judge_is_obeyed},
             {"what refusal_of_peer throws refuses the peer", &judge_that_throws},
             {"of another cluster nothing is heard", &another_cluster},
-            {"a member on another data directory is refused, the old one is not", &wiped_disk},
-            {"a member on an older copy of its disk is told to stop, the newest is let in", &outdated_disk},
-            {"a client's requests arrive, and the answers too", &client},
-            {"a client's end is told once, and is the last word on it", &client_leaves},
+            {"a member on another data directory is refused and the old one is not", &wiped_disk},
+            {"a member on an older copy of its disk is told to stop and the newest is let in", &outdated_disk},
+            {"a client's requests arrive and so do the answers", &client},
+            {"a client's end is told once and is the last word on it", &client_leaves},
             {"no more clients are served than may be", &clients_max}};
   }
 

@@ -31,7 +31,7 @@ namespace paxos::testing {
 template <TransportHarness H>
 struct TransportLifeCases {
   static std::vector<ConformanceCase> all() {
-    return {{"any event may call stop(), and nothing is told after it", &stop_in_an_event},
+    return {{"any event may call stop() and nothing is told after it", &stop_in_an_event},
             {"it may be destroyed at any moment", &destroyed_at_any_moment},
             {"its context may go with what it left there", &context_goes},
             {"nodes stop and start at random moments under load", &storm},

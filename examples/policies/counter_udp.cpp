@@ -1,0 +1,60 @@
+// Copyright (c) the paxos authors. MIT licence.
+//
+// The replicated counter with UdpTransport in place of TCP: counter_udp ID DIRECTORY ADDRESS ADDRESS ADDRESS, the
+// addresses being those of nodes 1, 2 and 3. Each line of input is a number to add, or "?".
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+#include <iostream>
+#include <string>
+
+#include <paxos/paxos.hpp>
+
+#include "examples/policies/udp_transport.hpp"
+
+namespace {
+
+struct Counter {
+  using Command = std::int64_t;
+  std::int64_t value = 0;
+  std::int64_t apply(Command delta) { return value += delta; }
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(value);
+  }
+};
+
+// [snippet: counter_udp]
+using UdpNode = paxos::Node<Counter, paxos::NullObserver, paxos::FileStorage, examples::UdpTransport>;
+
+paxos::Config config_of(int argc, char** argv) {
+  paxos::Config config{.id = paxos::NodeId{std::stoull(argv[1])}, .members = {}, .data_dir = argv[2]};
+  for (int i = 3; i < argc; ++i) config.members.emplace_back(static_cast<std::uint64_t>(i - 2), argv[i]);
+  // A message must fit a datagram.
+  config.batch_bytes_max = config.command_bytes_max = config.promise_bytes_max = config.catch_up_bytes_max = 8192;
+  return config;
+}
+// [end of snippet]
+
+/// One line of output for each of input.
+void serve(UdpNode& node, const std::string& line) try {
+  if (line == "?") {
+    const std::int64_t value = node.read(&Counter::value);
+    std::printf("counter %lld leader %llu\n", static_cast<long long>(value),
+                static_cast<unsigned long long>(node.status().leader.value()));
+  } else {
+    std::printf("added %lld\n", static_cast<long long>(node.propose(std::stoll(line))));
+  }
+} catch (const std::exception& error) {
+  std::printf("failed %s\n", error.what());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  if (argc < 4) return std::puts("usage: counter_udp ID DIRECTORY ADDRESS..."), 2;
+  UdpNode node{config_of(argc, argv)};
+  for (std::string line; std::getline(std::cin, line); std::fflush(stdout)) serve(node, line);
+} catch (const std::exception& error) {
+  return std::fprintf(stderr, "counter_udp: %s\n", error.what()), 1;
+}
