@@ -187,7 +187,7 @@ struct TransportCases {
     for (std::size_t restart = 1; restart <= 3; ++restart) {
       CHECK(world.at(1).is_up(NodeId{2}));
       world.at(2).stop();
-      CHECK(world.run_until([&] { return world.at(1).downs.size() >= restart; }));
+      REQUIRE(world.run_until([&] { return world.at(1).downs.size() >= restart; }));
       world.start(2);
       CHECK(world.all_reach_each_other());
       CHECK(world.run_until([&] { return world.at(1).is_up(NodeId{2}) && world.at(2).is_up(NodeId{1}); }));
