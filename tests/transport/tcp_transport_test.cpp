@@ -217,6 +217,26 @@ TEST_CASE("tcp: a peer's address must have a port that can be dialled", "[tcp]")
                        MessageMatches(ContainsSubstring("address of member 2") && ContainsSubstring("port 0")));
 }
 
+TEST_CASE("tcp: an option that breaks its rule is named, with the rule and a cure", "[tcp]") {
+  const auto is_refused = [](auto TcpOptions::* field, auto value, const std::string& text) {
+    Cluster cluster{1};
+    cluster.options.*field = value;
+    CHECK_THROWS_MATCHES(cluster.start(1), ConfigError, MessageMatches(ContainsSubstring("TcpOptions: " + text)));
+  };
+  is_refused(&TcpOptions::hello_timeout, Duration::zero(), "hello_timeout must be positive to a day");
+  is_refused(&TcpOptions::connect_timeout, Duration::zero(), "connect_timeout must be positive");
+  is_refused(&TcpOptions::backoff_min, Duration::zero(), "backoff_min must be positive");
+  is_refused(&TcpOptions::backoff_max, Duration::max(), "backoff_max must be positive to a day");
+  is_refused(&TcpOptions::backoff_max, Duration{1}, "backoff_max must be at least backoff_min");
+  is_refused(&TcpOptions::refused_backoff_max, Duration::zero(), "refused_backoff_max must be positive");
+  is_refused(&TcpOptions::patience, Duration{-1}, "patience must be 0 to a day");
+  is_refused(&TcpOptions::ungreeted_max, std::size_t{0}, "ungreeted_max must be at least 1, or nobody can say hello");
+  is_refused(&TcpOptions::client_queue_bytes_max, std::size_t{0}, "client_queue_bytes_max must be at least 4 KiB");
+  Cluster cluster{1};
+  cluster.options.patience = Duration::zero();
+  CHECK_NOTHROW(cluster.start(1));
+}
+
 TEST_CASE("tcp: host names are looked up", "[tcp]") {
   Cluster cluster{2};
   for (Member& member : cluster.config.members) member.address.replace(0, 9, "localhost");

@@ -38,6 +38,33 @@ struct TcpOptions {
   std::size_t ungreeted_max = 64;                             ///< connections without a hello; the oldest gives way
   std::size_t clients_max = 1024;                             ///< connections of remote clients; more are refused
   std::size_t client_queue_bytes_max = std::size_t{8} << 20;  ///< answers that wait for one client; beyond: closed
+
+  /// Throws ConfigError at the first field that breaks a rule. TcpTransport does it when it is made.
+  void validate() const {
+    const auto require = [](bool holds, const std::string& text) {
+      if (!holds) throw ConfigError("TcpOptions: " + text);
+    };
+    struct Field {
+      const char* name;
+      Duration value;
+      Duration least;
+      const char* cure;
+    };
+    const Duration positive{1};
+    for (const Field& field :
+         {Field{"hello_timeout", hello_timeout, positive, "5 s"},
+          Field{"connect_timeout", connect_timeout, positive, "3 s"},
+          Field{"backoff_min", backoff_min, positive, "50 ms"}, Field{"backoff_max", backoff_max, positive, "1 s"},
+          Field{"refused_backoff_max", refused_backoff_max, positive, "5 s"},
+          Field{"patience", patience, Duration::zero(), "1 s"}})
+      require(field.value >= field.least && field.value <= std::chrono::hours{24},
+              std::string{field.name} + " must be " + (field.least == positive ? "positive" : "0") +
+                  " to a day, or no connection is made for long, or all the time; try " + field.cure);
+    require(backoff_max >= backoff_min, "backoff_max must be at least backoff_min, from which it doubles; try 1 s");
+    require(ungreeted_max >= 1, "ungreeted_max must be at least 1, or nobody can say hello; try 64");
+    require(client_queue_bytes_max >= 4096,
+            "client_queue_bytes_max must be at least 4 KiB, or an answer closes the client that it is for; try 8 MiB");
+  }
 };
 
 namespace detail {
@@ -52,7 +79,9 @@ struct TcpShared : std::enable_shared_from_this<TcpShared> {
         events(std::move(node_events)),
         options(std::move(tcp_options)),
         greeter(config, std::move(life), events.refusal_of_peer),
-        random(std::random_device{}()) {}
+        random(std::random_device{}()) {
+    options.validate();
+  }
 
   /// Calls one of `events`, now: never from inside a call of the node's.
   template <class... Parameters, class... Arguments>

@@ -29,8 +29,8 @@ class TcpTransport {
   using Options = TcpOptions;  ///< what a node is told besides its Config
 
   /// Listens at once. `serial` runs one handler at a time: a strand, or a context with one thread.
-  /// `life` is this node's data directory. Throws ConfigError when an address is malformed, and
-  /// std::system_error, with the address in its text, when it cannot listen.
+  /// `life` is this node's data directory. Throws ConfigError when an address is malformed or an option breaks its
+  /// rule, and std::system_error, with the address in its text, when it cannot listen.
   TcpTransport(asio::any_io_executor serial, const Config& config, StoreLife life, TransportEvents events,
                Options options = {})
       : shared_(std::make_shared<detail::TcpShared>(std::move(serial), config, std::move(life), std::move(events),
