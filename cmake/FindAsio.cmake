@@ -1,8 +1,24 @@
 # Copyright (c) the paxos authors. MIT licence.
 #
-# Finds standalone Asio (header-only), and makes the target asio::asio.
+# Finds standalone Asio (header-only), and makes the target asio::asio unless it is there: from Asio's own config
+# package, as Conan and vcpkg bring it, else from where asio.hpp is.
 #
 # ASIO_INCLUDE_DIR   where asio.hpp is
+
+include(FindPackageHandleStandardArgs)
+
+if(NOT TARGET asio::asio AND NOT ASIO_INCLUDE_DIR)
+  find_package(asio CONFIG QUIET)
+endif()
+if(TARGET asio::asio)
+  # Not every such package tells its version.
+  if(asio_VERSION)
+    set(Asio_VERSION "${asio_VERSION}")
+  endif()
+  set(asio_target asio::asio)
+  find_package_handle_standard_args(Asio REQUIRED_VARS asio_target VERSION_VAR Asio_VERSION)
+  return()
+endif()
 
 find_path(ASIO_INCLUDE_DIR asio.hpp)
 mark_as_advanced(ASIO_INCLUDE_DIR)
@@ -18,14 +34,13 @@ if(ASIO_INCLUDE_DIR AND EXISTS "${ASIO_INCLUDE_DIR}/asio/version.hpp")
   endif()
 endif()
 
-include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(
   Asio
   REQUIRED_VARS ASIO_INCLUDE_DIR
   VERSION_VAR Asio_VERSION
   REASON_FAILURE_MESSAGE "standalone Asio: the package libasio-dev, or -DASIO_INCLUDE_DIR=<where asio.hpp is>")
 
-if(Asio_FOUND AND NOT TARGET asio::asio)
+if(Asio_FOUND)
   find_package(Threads REQUIRED)
   add_library(asio::asio INTERFACE IMPORTED)
   target_include_directories(asio::asio INTERFACE "${ASIO_INCLUDE_DIR}")
