@@ -113,7 +113,7 @@ TEST_CASE("each mistake of a storage is found by the test of that duty", "[stora
       {large_is_cut, "values of every size"},
       {hole_in_the_unflushed, "may lose the newest, and none before it"},
       {no_sync, "random records and power cuts"},
-      {cache_is_believed, "what recover() gives is durable already"},
+      {cache_is_believed, "what recover() gives after a process died"},
       {ok_after_failure, "after a failed flush nothing is ever confirmed again"},
       {failure_is_called_full, "after a failed flush nothing is ever confirmed again"},
       {full_is_called_failure, "a full disk keeps the records waiting"},

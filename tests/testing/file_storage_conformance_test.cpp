@@ -153,8 +153,10 @@ class SimHarness {
   static constexpr bool is_single_threaded = true;
 
   std::unique_ptr<Store> open() {
-    if (is_cut_) disk_.crash([this](std::uint64_t bound) { return random_.below(bound); });
-    is_cut_ = false;
+    const auto choose = [this](std::uint64_t bound) { return random_.below(bound); };
+    if (is_cut_) disk_.crash(choose);
+    if (is_killed_) disk_.kill(choose);
+    is_cut_ = is_killed_ = false;
     Store::current_ = this;
     auto store = std::make_unique<Store>(config_in(std::string{sim::DiskFiles::directory}));
     open_ = store.get();
@@ -164,6 +166,10 @@ class SimHarness {
   void cut_power() {
     if (random_.chance(70)) open_->begin_flush();
     is_cut_ = true;
+  }
+  void kill() {
+    if (random_.chance(70)) open_->begin_flush();
+    is_killed_ = true;
   }
   void fail_writes() { disk_.fail_call(1 + random_.below(2)); }
   void fail_reads() { disk_.fail_read(1); }
@@ -179,7 +185,7 @@ class SimHarness {
   sim::Disk disk_;
   Random random_{alive_.seed()};
   Store* open_ = nullptr;
-  bool is_cut_ = false;
+  bool is_cut_ = false, is_killed_ = false;
 };
 
 const testing::StorageConformance<FileHarness> file_storage{"FileStorage"};

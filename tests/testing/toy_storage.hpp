@@ -268,6 +268,7 @@ struct ToyHarness {
     if (!makes(Mistake::opens_for_anybody)) throw std::runtime_error("the place of another node");
   }
   void cut_power() { is_cut = true; }
+  void kill() {}
   void fail_writes() { place.is_failing = true; }
   void fail_reads() { place.is_unreadable = true; }
   void fill_disk() { place.is_full = true; }

@@ -43,8 +43,9 @@ struct Recovered {
 /// every later flush() fails: a node that cannot give what it knows as chosen must not stay in the others' way. It may
 /// answer nullopt for a moment and no more, when the process lacks a file descriptor, say.
 ///
-/// recover() is called once, before anything else. What it returns must be durable: a storage that finds records which
-/// were never flushed flushes them before it believes them.
+/// recover() is called once, before anything else. It gives the sum of all that was flushed, and of what was appended
+/// behind that a first part or nothing. That must be durable: a storage that finds records which were never flushed
+/// flushes them before it believes them. <paxos/testing/storage_conformance.hpp> tests all of this.
 template <class S>
 concept Storage = requires(S& store, const S& read_only, const Record& record, Slot slot) {
   { store.recover() } -> std::same_as<Recovered>;

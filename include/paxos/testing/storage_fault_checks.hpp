@@ -62,9 +62,25 @@ void believes_only_what_is_durable() {
 }
 
 template <StorageHarness Harness>
+void believes_no_cache() {
+  StorageSubject<Harness> subject;
+  for (std::uint64_t life = 1; life <= 20; ++life) {
+    subject.append_all({promise(100 * life), learn(life, noise(100 * life, life))});
+    subject.flush();
+    for (std::uint64_t i = 1; i <= life; ++i) subject.append(accept(life + i, 100 * life + i, noise(300 * i, i)));
+    subject.kill();
+    subject.cut_power();
+  }
+}
+
+template <StorageHarness Harness>
 void survives_power_cuts() {
   agrees_with_the_model_under<Harness>([](StorageSubject<Harness>& subject, Random& random) {
-    random.chance(70) ? subject.cut_power() : subject.restart();
+    if (random.chance(30)) return subject.restart();
+    if constexpr (Kills<Harness>) {
+      if (random.chance(30)) return subject.kill();
+    }
+    subject.cut_power();
   });
 }
 
@@ -156,7 +172,11 @@ void distrusts_the_cache_after_a_failure() {
     subject.harness.fail_writes();
     demand(!subject.try_flush().ok(), "flush() answers ok though the disk failed");
     subject.harness.heal();
-    subject.restart();
+    bool is_killed = false;
+    if constexpr (Kills<Harness>) {
+      if ((is_killed = seed % 2 == 0)) subject.kill();
+    }
+    if (!is_killed) subject.restart();
     subject.cut_power();
     subject.cut_power();
   }

@@ -35,6 +35,11 @@ concept SingleThreaded = requires { requires H::is_single_threaded; };
 template <class H>
 concept CutsPower = requires(H& harness) { harness.cut_power(); };
 
+/// kill(), as cut_power(), but only the process dies, best in the middle of a flush: what it wrote is in the system's
+/// cache, and what of it was not made durable still is not.
+template <class H>
+concept Kills = requires(H& harness) { harness.kill(); };
+
 /// fail_writes(): until heal() the disk answers each write and each sync with an error that is not want of space.
 template <class H>
 concept FailsWrites = requires(H& harness) {

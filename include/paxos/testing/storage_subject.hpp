@@ -66,6 +66,13 @@ class StorageSubject {
     open();
   }
 
+  void kill()
+    requires Kills<Harness>
+  {
+    harness.kill();
+    open();
+  }
+
   WriteTicket append(const Record& record) {
     const WriteTicket durable_before = store().durable();
     const WriteTicket ticket = store().append(record);

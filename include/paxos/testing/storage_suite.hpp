@@ -98,6 +98,9 @@ class StorageSuite {
         []<class H>() { checks::survives_its_process<H>(); });
     add("what recover() gives is durable already", power,
         []<class H>() { checks::believes_only_what_is_durable<H>(); });
+    static constexpr Need<Kills<Harness> && CutsPower<Harness>> killing{"Harness::kill() and cut_power()"};
+    add("what recover() gives after a process died in a flush is durable already", killing,
+        []<class H>() { checks::believes_no_cache<H>(); });
     add("random records and power cuts agree with a plain model", power,
         []<class H>() { checks::survives_power_cuts<H>(); });
     add("a full disk keeps the records waiting, and a later flush writes them", filling,
