@@ -5,27 +5,17 @@
 #include <cstdint>
 #include <cstdio>
 #include <exception>
-#include <iostream>
 #include <string>
 
 #include <paxos/paxos.hpp>
 
+#include "examples/policies/counter.hpp"
 #include "examples/policies/udp_transport.hpp"
 
 namespace {
 
-struct Counter {
-  using Command = std::int64_t;
-  std::int64_t value = 0;
-  std::int64_t apply(Command delta) { return value += delta; }
-  template <class Archive>
-  void serialize(Archive& archive) {
-    archive(value);
-  }
-};
-
 // [snippet: counter_udp]
-using UdpNode = paxos::Node<Counter, paxos::NullObserver, paxos::FileStorage, examples::UdpTransport>;
+using UdpNode = paxos::Node<examples::Counter, paxos::NullObserver, paxos::FileStorage, examples::UdpTransport>;
 
 paxos::Config config_of(int argc, char** argv) {
   paxos::Config config{.id = paxos::NodeId{std::stoull(argv[1])}, .members = {}, .data_dir = argv[2]};
@@ -36,25 +26,12 @@ paxos::Config config_of(int argc, char** argv) {
 }
 // [end of snippet]
 
-/// One line of output for each of input.
-void serve(UdpNode& node, const std::string& line) try {
-  if (line == "?") {
-    const std::int64_t value = node.read(&Counter::value);
-    std::printf("counter %lld leader %llu\n", static_cast<long long>(value),
-                static_cast<unsigned long long>(node.status().leader.value()));
-  } else {
-    std::printf("added %lld\n", static_cast<long long>(node.propose(std::stoll(line))));
-  }
-} catch (const std::exception& error) {
-  std::printf("failed %s\n", error.what());
-}
-
 }  // namespace
 
 int main(int argc, char** argv) try {
   if (argc < 4) return std::puts("usage: counter_udp ID DIRECTORY ADDRESS..."), 2;
   UdpNode node{config_of(argc, argv)};
-  for (std::string line; std::getline(std::cin, line); std::fflush(stdout)) serve(node, line);
+  examples::serve(node);
 } catch (const std::exception& error) {
   return std::fprintf(stderr, "counter_udp: %s\n", error.what()), 1;
 }

@@ -1,7 +1,6 @@
 // Copyright (c) the paxos authors. MIT licence.
 #pragma once
 
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -17,8 +16,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <random>
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,6 +24,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <nlohmann/json.hpp>
 
+#include "free_port.hpp"
 #include "process.hpp"
 
 namespace examples {
@@ -49,14 +47,6 @@ class Socket {
   Socket(const Socket&) = delete;
   Socket& operator=(const Socket&) = delete;
   ~Socket() { ::close(descriptor_); }
-
-  static sockaddr_in loopback(std::uint16_t port) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    return address;
-  }
 
   [[nodiscard]] bool is_open() const { return is_open_; }
   bool send(std::string_view bytes) {
@@ -107,21 +97,6 @@ class Socket {
   bool has_ended_ = false;
   std::string received_;
 };
-
-/// A port that nobody has. Not one that bind() to port 0 would give: those are where the kernel takes the ports of
-/// outgoing connections from, so that one may be taken by the time a killed server wants it again.
-[[nodiscard]] inline std::uint16_t free_port() {
-  static std::mt19937 random{std::random_device{}()};
-  static std::set<std::uint16_t> given;
-  while (true) {
-    const auto port = static_cast<std::uint16_t>(std::uniform_int_distribution<int>{11000, 31999}(random));
-    const int probe = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const sockaddr_in address = Socket::loopback(port);
-    const bool is_free = ::bind(probe, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
-    ::close(probe);
-    if (is_free && given.insert(port).second) return port;
-  }
-}
 
 /// Real twitter-servers on free ports of 127.0.0.1, sites 1 to `size`, their logs in a directory of their own.
 class Cluster {

@@ -1,0 +1,14 @@
+// Copyright (c) the paxos authors. MIT licence.
+#include <string>
+#include <vector>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include "examples/free_port.hpp"
+#include "policies/counters.hpp"
+
+TEST_CASE("the counter on SQLite loses nothing acknowledged when nodes are killed", "[policies]") {
+  std::vector<std::string> addresses;
+  for (int i = 0; i < 3; ++i) addresses.push_back("127.0.0.1:" + std::to_string(examples::free_port()));
+  examples::kill_counters(COUNTER_SQLITE, addresses);
+}
