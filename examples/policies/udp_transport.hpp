@@ -61,6 +61,9 @@ class UdpWire : public std::enable_shared_from_this<UdpWire> {
         greeter_(config, std::move(life), events_.refusal_of_peer),
         socket_(serial_),
         timer_(serial_) {
+    if (options.greet_interval <= paxos::Duration::zero() || options.silence_max <= options.greet_interval)
+      throw paxos::ConfigError("UdpOptions: greet_interval must be positive and below silence_max, or every peer is " +
+                               std::string{"down between two greetings; try 100 ms and 1 s"});
     if (config.frame_bytes_max() > datagram_bytes_max - overhead)
       throw paxos::ConfigError("Config: the largest message (frame_bytes_max(), " +
                                std::to_string(config.frame_bytes_max()) + " bytes) must fit a datagram (" +

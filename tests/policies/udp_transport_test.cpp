@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <random>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -139,6 +140,39 @@ TEST_CASE("udp: no answer is longer than the question, and a short question has 
   CHECK((rig.ticket == 0) == (greeting.hello.cluster != "paxos"));
 }
 
+TEST_CASE("udp: random bytes from a member's address leave a node serving", "[udp]") {
+  Rig rig;
+  std::minstd_rand random{20240501};
+  const auto byte = [&] { return static_cast<std::byte>(random() >> 8); };
+  Buffer greeting;
+  append_frame(greeting, FrameKind::hello, rig.config.fingerprint(),
+               [&](Buffer& out) { encode(out, rig.greeting(life_of_2)); });
+  for (int i = 0; i < 2000; ++i) {
+    Buffer noise(random() % 200);
+    for (std::byte& one : noise) one = byte();
+    Buffer datagram;
+    if (i % 3 == 0) datagram = noise;
+    if (i % 3 == 1)
+      append_frame(datagram, static_cast<FrameKind>(1 + random() % 3), rig.config.fingerprint(),
+                   [&](Buffer& out) { out.insert(out.end(), noise.begin(), noise.end()); });
+    if (i % 3 == 2) {
+      datagram = greeting;
+      datagram[random() % datagram.size()] ^= std::byte{1};
+      if (i % 2 == 0) datagram.resize(random() % datagram.size());
+    }
+    rig.peer.send_to(asio::buffer(datagram), rig.place_of(0));
+    rig.io.restart();
+    rig.io.poll();
+  }
+  CHECK(rig.dropped.size() > 0);
+  CHECK(rig.dropped.size() < 200);  // told, and not each
+  rig.say(FrameKind::hello, rig.greeting(life_of_2));
+  REQUIRE(rig.answer() > 0);
+  rig.say(rig.ticket, ReadIndex{5});
+  REQUIRE(rig.run_until([&] { return !rig.heard.empty(); }));
+  CHECK(rig.heard == std::vector<std::pair<NodeId, Message>>{{NodeId{2}, ReadIndex{5}}});
+}
+
 TEST_CASE("udp: who is no member is told of and not answered", "[udp]") {
   Rig rig;
   asio::ip::udp::socket stranger{rig.io, {asio::ip::address_v4::loopback(), 0}};
@@ -152,6 +186,9 @@ TEST_CASE("udp: who is no member is told of and not answered", "[udp]") {
 TEST_CASE("udp: a message that fits no datagram, a name for an address and a port in use are named", "[udp]") {
   Rig rig;
   const auto make = [&] { UdpTransport{rig.io.get_executor(), rig.config, life_of_1, {}}; };
+  CHECK_THROWS_MATCHES((UdpTransport{rig.io.get_executor(), rig.config, life_of_1, {}, {.silence_max = {}}}),
+                       ConfigError,
+                       MessageMatches(ContainsSubstring("greet_interval must be positive and below silence_max")));
   CHECK_THROWS_MATCHES(make(), std::system_error, MessageMatches(ContainsSubstring("node 1 cannot have port")));
   rig.config.batch_bytes_max = 1 << 20;
   CHECK_THROWS_MATCHES(make(), ConfigError,

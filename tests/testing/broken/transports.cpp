@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <deque>
+#include <memory>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -37,6 +39,9 @@ constexpr std::string_view faults[] = {"none",
                                        "never_tells_down",
                                        "tells_up_twice",
                                        "tells_gone_twice",
+                                       "remembers_no_disk",
+                                       "serves_all_clients",
+                                       "tells_on_another_thread",
                                        "drops_the_too_large_untold"};
 std::string_view fault = "none";
 
@@ -48,7 +53,7 @@ class BrokenTransport {
                   Options options)
       : events_(std::make_shared<TransportEvents>(events)),
         is_alive_(std::make_shared<bool>(true)),
-        net_(serial, broken(config), std::move(life), broken(std::move(events)), std::move(options)) {
+        net_(serial, broken(config), std::move(life), broken(std::move(events)), broken(std::move(options))) {
     if (fault == "tells_before_start")
       asio::post(serial, [all = events_, alive = std::weak_ptr{is_alive_}] {
         if (!alive.expired()) all->on_refused("a word too early");
@@ -88,12 +93,21 @@ class BrokenTransport {
     if (fault == "lets_strangers_in") config.cluster = "paxos";
     return config;
   }
+  static Options broken(Options options) {
+    if (fault == "serves_all_clients") options.clients_max = 1000;
+    return options;
+  }
   static TransportEvents broken(TransportEvents events) {
     if (fault == "wrong_sender")
       events.on_message = [tell = events.on_message](NodeId, Message&& message) {
         tell(NodeId{1}, std::move(message));
       };
     if (fault == "ignores_refusal") events.refusal_of_peer = nullptr;
+    if (fault == "remembers_no_disk") events.refusal_of_peer = [](NodeId, const StoreLife&) { return Refusal{}; };
+    if (fault == "tells_on_another_thread")
+      events.on_message = [tell = events.on_message](NodeId from, Message&& message) {
+        std::thread{[&] { tell(from, std::move(message)); }}.join();
+      };
     if (fault == "never_tells_down") events.on_peer_down = nullptr;
     if (fault == "drops_the_too_large_untold") events.on_dropped = nullptr;
     if (fault == "tells_up_twice")
