@@ -7,6 +7,7 @@
 #include <thread>
 #include <utility>
 
+#include <asio/any_io_executor.hpp>
 #include <asio/associated_executor.hpp>
 #include <asio/async_result.hpp>
 #include <asio/dispatch.hpp>
@@ -32,7 +33,7 @@ class Client {
   /// Throws ConfigError. Connects in the background.
   explicit Client(ClientConfig config)
       : loop_(std::make_shared<Loop>()),
-        core_(std::make_shared<detail::ClientCore>(loop_->context.get_executor(), std::move(config))) {
+        core_(std::make_shared<Core>(loop_->context.get_executor(), std::move(config))) {
     core_->start();
     thread_ = std::thread{[loop = loop_] { loop->run(); }};
   }
@@ -74,7 +75,7 @@ class Client {
   template <class Token>
   auto async_propose(Command command, Token&& token) {
     return asio::async_initiate<Token, void(std::error_code, Result)>(
-        [](auto handler, std::shared_ptr<detail::ClientCore> core, Bytes payload) {
+        [](auto handler, std::shared_ptr<Core> core, Bytes payload) {
           auto executor = asio::get_associated_executor(handler, core->executor());
           core->push(std::move(payload), [handler = std::move(handler), work = asio::make_work_guard(executor)](
                                              std::error_code ec, const Bytes& answer) mutable {
@@ -91,6 +92,8 @@ class Client {
   }
 
  private:
+  using Core = detail::ClientCore<asio::any_io_executor>;
+
   struct Loop {
     asio::io_context context{1};
     asio::executor_work_guard<asio::io_context::executor_type> work{context.get_executor()};
@@ -111,7 +114,7 @@ class Client {
   [[nodiscard]] bool is_own_thread() const { return detail::is_run_by_this_thread(core_->executor()); }
 
   std::shared_ptr<Loop> loop_;
-  std::shared_ptr<detail::ClientCore> core_;
+  std::shared_ptr<Core> core_;
   std::thread thread_;
 };
 

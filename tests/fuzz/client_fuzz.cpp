@@ -43,7 +43,7 @@ class Rig {
     config.pending_max = 4;
     config.pending_bytes_max = 4096;
     config.command_bytes_max = 1024;
-    core_ = std::make_shared<detail::ClientCore>(context().get_executor(), config);
+    core_ = std::make_shared<detail::ClientCore<asio::any_io_executor>>(context().get_executor(), config);
     core_->start();
   }
   Rig(const Rig&) = delete;
@@ -212,7 +212,7 @@ class Rig {
   }
 
   Input& input_;
-  std::shared_ptr<detail::ClientCore> core_;
+  std::shared_ptr<detail::ClientCore<asio::any_io_executor>> core_;
   std::optional<tcp::socket> peer_;
   std::optional<FrameReader> reader_;
   std::size_t sent_ = 0;

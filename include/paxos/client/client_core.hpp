@@ -16,11 +16,10 @@
 #include <utility>
 #include <vector>
 
-#include <asio/any_io_executor.hpp>
+#include <asio/basic_waitable_timer.hpp>
 #include <asio/connect.hpp>
 #include <asio/ip/tcp.hpp>
 #include <asio/post.hpp>
-#include <asio/steady_timer.hpp>
 
 #include <paxos/core/command.hpp>
 #include <paxos/core/config.hpp>
@@ -61,11 +60,14 @@ namespace detail {
 ///
 /// When a connection breaks, or its node cannot help, all that waits is sent again to the next node, under the same
 /// ids. Everything but push() and stop() happens on the executor.
-class ClientCore final : public ConnectionOwner, public std::enable_shared_from_this<ClientCore> {
+template <class Executor>
+class ClientCore final : public ConnectionOwner<Executor>, public std::enable_shared_from_this<ClientCore<Executor>> {
  public:
+  using Connection = detail::Connection<Executor>;
+  using Socket = typename Connection::Socket;
   using OnAnswer = UniqueFunction<void(std::error_code, const Bytes&)>;
 
-  ClientCore(asio::any_io_executor executor, ClientConfig config)
+  ClientCore(Executor executor, ClientConfig config)
       : executor_(std::move(executor)),
         config_(std::move(config)),
         socket_(executor_),
@@ -79,7 +81,7 @@ class ClientCore final : public ConnectionOwner, public std::enable_shared_from_
   }
 
   void start() {
-    asio::post(executor_, [self = shared_from_this()] {
+    asio::post(executor_, [self = this->shared_from_this()] {
       self->connect();
       self->watch();
     });
@@ -94,11 +96,11 @@ class ClientCore final : public ConnectionOwner, public std::enable_shared_from_
       is_first = inbox_.empty();
       inbox_.push_back(Request{std::move(payload), std::move(on_answer)});
     }
-    if (is_first) asio::post(executor_, [self = shared_from_this()] { self->drain(); });
+    if (is_first) asio::post(executor_, [self = this->shared_from_this()] { self->drain(); });
   }
 
   void stop() {
-    asio::post(executor_, [self = shared_from_this()] {
+    asio::post(executor_, [self = this->shared_from_this()] {
       if (std::exchange(self->is_stopped_, true)) return;
       self->disconnect();
       self->retry_.cancel();
@@ -112,7 +114,7 @@ class ClientCore final : public ConnectionOwner, public std::enable_shared_from_
   /// end even if every refusal is answered with another request.
   void abandon() { is_abandoned_ = true; }
 
-  [[nodiscard]] const asio::any_io_executor& executor() const { return executor_; }
+  [[nodiscard]] const Executor& executor() const { return executor_; }
 
   void on_frame(Connection& connection, const Frame& frame) override {
     if (&connection != connection_.get()) return;
@@ -132,6 +134,8 @@ class ClientCore final : public ConnectionOwner, public std::enable_shared_from_
 
  private:
   using Clock = std::chrono::steady_clock;
+  using Timer = asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Executor>;
+  using Resolver = asio::ip::basic_resolver<asio::ip::tcp, Executor>;
 
   struct Request {
     Bytes payload;
@@ -144,7 +148,7 @@ class ClientCore final : public ConnectionOwner, public std::enable_shared_from_
     std::uint32_t times_sent = 0;
     OnAnswer on_answer;
   };
-  using Entry = std::map<std::uint64_t, Pending>::iterator;
+  using Entry = typename std::map<std::uint64_t, Pending>::iterator;
 
   void drain() {
     std::vector<Request> requests;
@@ -211,11 +215,11 @@ class ClientCore final : public ConnectionOwner, public std::enable_shared_from_
     const Address& address = addresses_[turn_ % addresses_.size()];
     resolver_.emplace(executor_);
     resolver_->async_resolve(address.host, std::to_string(address.port),
-                             [self = shared_from_this(), attempt](std::error_code error,
-                                                                  const asio::ip::tcp::resolver::results_type& found) {
+                             [self = this->shared_from_this(), attempt](std::error_code error,
+                                                                        const typename Resolver::results_type& found) {
                                if (attempt != self->attempt_ || self->is_stopped_) return;
                                if (error) return self->next_node();
-                               self->socket_ = asio::ip::tcp::socket{self->executor_};
+                               self->socket_ = Socket{self->executor_};
                                asio::async_connect(self->socket_, found,
                                                    [self, attempt](std::error_code failed, const auto&) {
                                                      if (attempt != self->attempt_ || self->is_stopped_) return;
@@ -226,7 +230,7 @@ class ClientCore final : public ConnectionOwner, public std::enable_shared_from_
   }
 
   void greet() {
-    connection_ = std::make_shared<Connection>(std::move(socket_), weak_from_this(),
+    connection_ = std::make_shared<Connection>(std::move(socket_), this->weak_from_this(),
                                                FrameReader{hello_bytes_max + frame_header_bytes},
                                                WriteQueue{0, frame_bytes_max, 2 * config_.pending_bytes_max});
     Buffer hello;
@@ -294,7 +298,7 @@ class ClientCore final : public ConnectionOwner, public std::enable_shared_from_
     disconnect();
     ++turn_;
     retry_.expires_after(std::chrono::milliseconds{turn_ % addresses_.size() == 0 ? 100 : 1});
-    retry_.async_wait([self = shared_from_this()](std::error_code error) {
+    retry_.async_wait([self = this->shared_from_this()](std::error_code error) {
       if (!error) self->connect();
     });
   }
@@ -302,7 +306,7 @@ class ClientCore final : public ConnectionOwner, public std::enable_shared_from_
   /// Gives up what is out of time, and a node that does not answer.
   void watch() {
     watch_.expires_after(std::chrono::milliseconds{100});
-    watch_.async_wait([self = shared_from_this()](std::error_code error) {
+    watch_.async_wait([self = this->shared_from_this()](std::error_code error) {
       if (error || self->is_stopped_) return;
       const Time now = Clock::now();
       for (auto entry = self->pending_.begin(); entry != self->pending_.end();) {
@@ -319,13 +323,13 @@ class ClientCore final : public ConnectionOwner, public std::enable_shared_from_
   static constexpr std::size_t frame_bytes_max = std::size_t{20} << 20;
   static constexpr std::size_t read_bytes = std::size_t{64} << 10;
 
-  asio::any_io_executor executor_;
+  Executor executor_;
   ClientConfig config_;
   std::vector<Address> addresses_;
-  std::optional<asio::ip::tcp::resolver> resolver_;
-  asio::ip::tcp::socket socket_;
-  asio::steady_timer retry_;
-  asio::steady_timer watch_;
+  std::optional<Resolver> resolver_;
+  Socket socket_;
+  Timer retry_;
+  Timer watch_;
   std::shared_ptr<Connection> connection_;
   AcceptFrameCache cache_;
 

@@ -23,23 +23,29 @@
 
 namespace paxos::detail {
 
+template <class Executor>
 class Connection;
 
 /// Who owns a connection and understands its frames. Not called after Connection::close(), nor from inside a call
 /// to the connection.
+template <class Executor>
 class ConnectionOwner {
  public:
   virtual ~ConnectionOwner() = default;
-  virtual void on_frame(Connection& connection, const Frame& frame) = 0;
+  virtual void on_frame(Connection<Executor>& connection, const Frame& frame) = 0;
   /// The connection is closed already.
-  virtual void on_lost(Connection& connection, std::string_view why) = 0;
+  virtual void on_lost(Connection<Executor>& connection, std::string_view why) = 0;
 };
 
 /// One TCP connection: cuts what arrives into frames, writes what waits. Knows no handshake and no peer.
 /// Lives as long as one of its operations is under way; all of it runs on the socket's executor.
-class Connection : public std::enable_shared_from_this<Connection> {
+template <class Executor>
+class Connection : public std::enable_shared_from_this<Connection<Executor>> {
  public:
-  Connection(asio::ip::tcp::socket socket, std::weak_ptr<ConnectionOwner> owner, FrameReader reader, WriteQueue queue)
+  using Owner = ConnectionOwner<Executor>;
+  using Socket = asio::basic_stream_socket<asio::ip::tcp, Executor>;
+
+  Connection(Socket socket, std::weak_ptr<Owner> owner, FrameReader reader, WriteQueue queue)
       : socket_(std::move(socket)), owner_(std::move(owner)), reader_(std::move(reader)), queue_(std::move(queue)) {
     tune();
   }
@@ -57,7 +63,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
     is_writing_ = true;
     buffers_.clear();
     for (const std::span<const std::byte> part : queue_.begin_write()) buffers_.emplace_back(part.data(), part.size());
-    auto done = [self = shared_from_this()](const std::error_code& error, std::size_t) { self->on_written(error); };
+    auto done = [self = this->shared_from_this()](const std::error_code& error, std::size_t) {
+      self->on_written(error);
+    };
     if (buffers_.size() == 1) {
       asio::async_write(socket_, buffers_.front(), std::move(done));
     } else {
@@ -98,14 +106,15 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   void read() {
     const std::span<std::byte> room = reader_.room();
-    socket_.async_read_some(
-        asio::buffer(room.data(), room.size()),
-        [self = shared_from_this()](const std::error_code& error, std::size_t bytes) { self->on_read(error, bytes); });
+    socket_.async_read_some(asio::buffer(room.data(), room.size()),
+                            [self = this->shared_from_this()](const std::error_code& error, std::size_t bytes) {
+                              self->on_read(error, bytes);
+                            });
   }
 
   void on_read(const std::error_code& error, std::size_t bytes) {
     if (closed_) return;
-    const std::shared_ptr<ConnectionOwner> owner = owner_.lock();
+    const std::shared_ptr<Owner> owner = owner_.lock();
     if (!owner) return close();
     if (error) return lose(*owner, error.message());
     reader_.arrived(bytes);
@@ -120,7 +129,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void on_written(const std::error_code& error) {
     is_writing_ = false;
     if (closed_) return;
-    const std::shared_ptr<ConnectionOwner> owner = owner_.lock();
+    const std::shared_ptr<Owner> owner = owner_.lock();
     if (!owner) return close();
     if (error) return lose(*owner, error.message());
     queue_.end_write();
@@ -128,13 +137,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
     flush();
   }
 
-  void lose(ConnectionOwner& owner, std::string_view why) {
+  void lose(Owner& owner, std::string_view why) {
     close();
     owner.on_lost(*this, why);
   }
 
-  asio::ip::tcp::socket socket_;
-  std::weak_ptr<ConnectionOwner> owner_;
+  Socket socket_;
+  std::weak_ptr<Owner> owner_;
   FrameReader reader_;
   WriteQueue queue_;
   std::vector<asio::const_buffer> buffers_;

@@ -9,7 +9,6 @@
 #include <utility>
 
 #include <asio/ip/tcp.hpp>
-#include <asio/steady_timer.hpp>
 
 #include <paxos/transport/address.hpp>
 #include <paxos/transport/connection.hpp>
@@ -17,38 +16,46 @@
 
 namespace paxos::detail {
 
+template <class Executor>
 class Incoming;
 
 /// Keeps the connections that others opened. All calls come from Incoming.
+template <class Executor>
 class Doorkeeper {
  public:
   virtual ~Doorkeeper() = default;
   /// A hello that is in order. Says why there is no place for it, or nothing, and then keeps the connection.
-  virtual std::string admit(const std::shared_ptr<Incoming>& guest) = 0;
+  virtual std::string admit(const std::shared_ptr<Incoming<Executor>>& guest) = 0;
   /// The connection is closed.
-  virtual void on_gone(Incoming& guest) = 0;
+  virtual void on_gone(Incoming<Executor>& guest) = 0;
 };
 
 /// A connection that another side opened: judges its hello, then hands over what it sends. A peer only sends; a
 /// client is also answered.
-class Incoming final : public ConnectionOwner, public std::enable_shared_from_this<Incoming> {
+template <class Executor>
+class Incoming final : public ConnectionOwner<Executor>, public std::enable_shared_from_this<Incoming<Executor>> {
  public:
-  Incoming(std::shared_ptr<TcpShared> shared, std::weak_ptr<Doorkeeper> keeper, asio::ip::tcp::socket socket)
+  using Connection = detail::Connection<Executor>;
+  using Doorkeeper = detail::Doorkeeper<Executor>;
+  using Shared = TcpShared<Executor>;
+  using Socket = typename Connection::Socket;
+
+  Incoming(std::shared_ptr<Shared> shared, std::weak_ptr<Doorkeeper> keeper, Socket socket)
       : shared_(std::move(shared)), keeper_(std::move(keeper)), timer_(shared_->serial) {
     std::error_code gone;
     const auto endpoint = socket.remote_endpoint(gone);
     origin_ = gone ? "a connection that is gone" : to_string(Address{endpoint.address().to_string(), endpoint.port()});
     // The connection needs an owner, which is not there before this constructor ends: see start().
-    unopened_ = std::make_unique<asio::ip::tcp::socket>(std::move(socket));
+    unopened_ = std::make_unique<Socket>(std::move(socket));
   }
 
   void start() {
     connection_ = std::make_shared<Connection>(
-        std::move(*unopened_), weak_from_this(), FrameReader{hello_bytes_max},
+        std::move(*unopened_), this->weak_from_this(), FrameReader{hello_bytes_max},
         WriteQueue{shared_->fingerprint, shared_->config.frame_bytes_max(), shared_->options.client_queue_bytes_max});
     unopened_.reset();
     timer_.expires_after(shared_->options.hello_timeout);
-    timer_.async_wait([weak = weak_from_this()](const std::error_code& error) {
+    timer_.async_wait([weak = this->weak_from_this()](const std::error_code& error) {
       const auto self = weak.lock();
       if (!error && self) self->expel("it said no hello in time");
     });
@@ -116,7 +123,7 @@ class Incoming final : public ConnectionOwner, public std::enable_shared_from_th
     hello_ = std::move(hello);
     const auto keeper = keeper_.lock();
     if (!keeper) return close();
-    if (refusal.is_welcome()) refusal = Refusal{keeper->admit(shared_from_this())};
+    if (refusal.is_welcome()) refusal = Refusal{keeper->admit(this->shared_from_this())};
     if (!refusal.is_welcome()) return refuse(refusal);
     phase_ = Phase::greeted;
     timer_.cancel();
@@ -158,10 +165,10 @@ class Incoming final : public ConnectionOwner, public std::enable_shared_from_th
   static constexpr std::size_t peer_read_bytes = std::size_t{256} << 10;
   static constexpr std::size_t client_read_bytes = std::size_t{64} << 10;
 
-  std::shared_ptr<TcpShared> shared_;
+  std::shared_ptr<Shared> shared_;
   std::weak_ptr<Doorkeeper> keeper_;
-  asio::steady_timer timer_;
-  std::unique_ptr<asio::ip::tcp::socket> unopened_;
+  typename Shared::Timer timer_;
+  std::unique_ptr<Socket> unopened_;
   std::shared_ptr<Connection> connection_;
   std::string origin_;
   Hello hello_;

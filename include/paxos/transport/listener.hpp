@@ -14,7 +14,6 @@
 #include <vector>
 
 #include <asio/ip/tcp.hpp>
-#include <asio/steady_timer.hpp>
 
 #include <paxos/transport/incoming.hpp>
 #include <paxos/transport/outgoing.hpp>
@@ -22,12 +21,19 @@
 namespace paxos::detail {
 
 /// The way to each other member.
-using Ways = std::map<NodeId, std::shared_ptr<Outgoing>>;
+template <class Executor>
+using Ways = std::map<NodeId, std::shared_ptr<Outgoing<Executor>>>;
 
 /// Accepts connections, bounds how many there are of each sort, and finds a client's connection by its id.
-class Listener final : public Doorkeeper, public std::enable_shared_from_this<Listener> {
+template <class Executor>
+class Listener final : public Doorkeeper<Executor>, public std::enable_shared_from_this<Listener<Executor>> {
  public:
-  Listener(std::shared_ptr<TcpShared> shared, asio::ip::tcp::acceptor acceptor, Ways ways)
+  using Incoming = detail::Incoming<Executor>;
+  using Shared = TcpShared<Executor>;
+  using Socket = typename Incoming::Socket;
+  using Acceptor = asio::basic_socket_acceptor<asio::ip::tcp, Executor>;
+
+  Listener(std::shared_ptr<Shared> shared, Acceptor acceptor, Ways<Executor> ways)
       : shared_(std::move(shared)), acceptor_(std::move(acceptor)), timer_(shared_->serial), ways_(std::move(ways)) {}
 
   void start() { accept(); }
@@ -80,12 +86,12 @@ class Listener final : public Doorkeeper, public std::enable_shared_from_this<Li
 
  private:
   void accept() {
-    acceptor_.async_accept([self = shared_from_this()](const std::error_code& error, asio::ip::tcp::socket socket) {
+    acceptor_.async_accept([self = this->shared_from_this()](const std::error_code& error, Socket socket) {
       self->on_accept(error, std::move(socket));
     });
   }
 
-  void on_accept(const std::error_code& error, asio::ip::tcp::socket socket) {
+  void on_accept(const std::error_code& error, Socket socket) {
     if (shared_->is_stopped) return;
     if (error) return pause(error);
     if (ungreeted_.size() >= shared_->options.ungreeted_max) {
@@ -94,7 +100,7 @@ class Listener final : public Doorkeeper, public std::enable_shared_from_this<Li
       oldest->expel("too many connections that say no hello");
       if (shared_->is_stopped) return;
     }
-    auto guest = std::make_shared<Incoming>(shared_, weak_from_this(), std::move(socket));
+    auto guest = std::make_shared<Incoming>(shared_, this->weak_from_this(), std::move(socket));
     ungreeted_.push_back(guest);
     guest->start();
     accept();
@@ -105,15 +111,15 @@ class Listener final : public Doorkeeper, public std::enable_shared_from_this<Li
     shared_->refused("cannot accept connections for now: " + error.message());
     if (shared_->is_stopped) return;
     timer_.expires_after(std::chrono::milliseconds{100});
-    timer_.async_wait([self = shared_from_this()](const std::error_code& cancelled) {
+    timer_.async_wait([self = this->shared_from_this()](const std::error_code& cancelled) {
       if (!cancelled && !self->shared_->is_stopped) self->accept();
     });
   }
 
-  std::shared_ptr<TcpShared> shared_;
-  asio::ip::tcp::acceptor acceptor_;
-  asio::steady_timer timer_;
-  Ways ways_;
+  std::shared_ptr<Shared> shared_;
+  Acceptor acceptor_;
+  typename Shared::Timer timer_;
+  Ways<Executor> ways_;
   std::vector<std::shared_ptr<Incoming>> ungreeted_;  ///< oldest first
   std::map<NodeId, std::shared_ptr<Incoming>> peers_;
   std::unordered_map<ClientId, std::shared_ptr<Incoming>> clients_;

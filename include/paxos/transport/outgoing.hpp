@@ -14,7 +14,6 @@
 #include <asio/connect.hpp>
 #include <asio/ip/address.hpp>
 #include <asio/ip/tcp.hpp>
-#include <asio/steady_timer.hpp>
 
 #include <paxos/transport/address.hpp>
 #include <paxos/transport/connection.hpp>
@@ -24,9 +23,14 @@ namespace paxos::detail {
 
 /// The way to one peer: dials it, says hello, carries what this node sends, and dials again when that breaks.
 /// What the peer sends arrives elsewhere (Incoming).
-class Outgoing final : public ConnectionOwner, public std::enable_shared_from_this<Outgoing> {
+template <class Executor>
+class Outgoing final : public ConnectionOwner<Executor>, public std::enable_shared_from_this<Outgoing<Executor>> {
  public:
-  Outgoing(std::shared_ptr<TcpShared> shared, NodeId peer, Address address)
+  using Connection = detail::Connection<Executor>;
+  using Shared = TcpShared<Executor>;
+  using Socket = typename Connection::Socket;
+
+  Outgoing(std::shared_ptr<Shared> shared, NodeId peer, Address address)
       : shared_(std::move(shared)),
         peer_(peer),
         address_(std::move(address)),
@@ -102,21 +106,22 @@ class Outgoing final : public ConnectionOwner, public std::enable_shared_from_th
     std::error_code not_numeric;
     const auto numeric = asio::ip::make_address(address_.host, not_numeric);
     if (!not_numeric) return connect(attempt, {asio::ip::tcp::endpoint{numeric, address_.port}});
-    resolver_.async_resolve(address_.host, std::to_string(address_.port), asio::ip::resolver_base::numeric_service,
-                            [self = shared_from_this(), attempt](const std::error_code& error, const auto& results) {
-                              if (attempt != self->attempt_) return;
-                              if (error) return self->fail(error.message());
-                              std::vector<asio::ip::tcp::endpoint> endpoints;
-                              for (const auto& result : results) endpoints.push_back(result.endpoint());
-                              self->connect(attempt, std::move(endpoints));
-                            });
+    resolver_.async_resolve(
+        address_.host, std::to_string(address_.port), asio::ip::resolver_base::numeric_service,
+        [self = this->shared_from_this(), attempt](const std::error_code& error, const auto& results) {
+          if (attempt != self->attempt_) return;
+          if (error) return self->fail(error.message());
+          std::vector<asio::ip::tcp::endpoint> endpoints;
+          for (const auto& result : results) endpoints.push_back(result.endpoint());
+          self->connect(attempt, std::move(endpoints));
+        });
   }
 
   void connect(std::uint64_t attempt, std::vector<asio::ip::tcp::endpoint> endpoints) {
-    auto socket = std::make_shared<asio::ip::tcp::socket>(shared_->serial);
+    auto socket = std::make_shared<Socket>(shared_->serial);
     dialling_ = socket;
     asio::async_connect(*socket, endpoints,
-                        [self = shared_from_this(), socket, attempt](const std::error_code& error, const auto&) {
+                        [self = this->shared_from_this(), socket, attempt](const std::error_code& error, const auto&) {
                           if (attempt != self->attempt_) return;
                           self->dialling_.reset();
                           if (error) return self->fail(error.message());
@@ -124,14 +129,14 @@ class Outgoing final : public ConnectionOwner, public std::enable_shared_from_th
                         });
   }
 
-  void greet(asio::ip::tcp::socket socket) {
+  void greet(Socket socket) {
     // Dialling a free port of this very host, TCP can connect a socket to itself and so keep the port from the peer.
     std::error_code ignored;
     if (socket.local_endpoint(ignored) == socket.remote_endpoint(ignored)) return fail("nobody listens there");
     phase_ = Phase::greeting;
     arm(shared_->options.hello_timeout, [this] { fail("it did not answer our hello in time"); });
-    connection_ =
-        std::make_shared<Connection>(std::move(socket), weak_from_this(), FrameReader{hello_bytes_max}, empty_queue());
+    connection_ = std::make_shared<Connection>(std::move(socket), this->weak_from_this(), FrameReader{hello_bytes_max},
+                                               empty_queue());
     Buffer hello;
     append_hello_frame(hello, shared_->greeter.hello_to(peer_));
     connection_->queue().push_frame(hello);
@@ -200,7 +205,7 @@ class Outgoing final : public ConnectionOwner, public std::enable_shared_from_th
   /// At most one report is under way, so a full queue does not turn into another one.
   void report_drop(WriteQueue::Pushed outcome) {
     if (dropped_++ > 0) return;
-    shared_->post([self = shared_from_this(), outcome] {
+    shared_->post([self = this->shared_from_this(), outcome] {
       const std::string bound = outcome == WriteQueue::Pushed::full
                                     ? "its queue is full (Config::peer_queue_bytes_max)"
                                     : "larger than any message may be (Config::frame_bytes_max())";
@@ -213,7 +218,7 @@ class Outgoing final : public ConnectionOwner, public std::enable_shared_from_th
   template <class Work>
   void arm(Duration after, Work work) {
     timer_.expires_after(after);
-    timer_.async_wait([self = shared_from_this(), attempt = attempt_, work](const std::error_code& error) {
+    timer_.async_wait([self = this->shared_from_this(), attempt = attempt_, work](const std::error_code& error) {
       if (!error && attempt == self->attempt_) work();
     });
   }
@@ -228,12 +233,12 @@ class Outgoing final : public ConnectionOwner, public std::enable_shared_from_th
     connection_.reset();
   }
 
-  std::shared_ptr<TcpShared> shared_;
+  std::shared_ptr<Shared> shared_;
   NodeId peer_;
   Address address_;
-  asio::ip::tcp::resolver resolver_;
-  asio::steady_timer timer_;
-  std::shared_ptr<asio::ip::tcp::socket> dialling_;
+  asio::ip::basic_resolver<asio::ip::tcp, Executor> resolver_;
+  typename Shared::Timer timer_;
+  std::shared_ptr<Socket> dialling_;
   std::shared_ptr<Connection> connection_;
   WriteQueue waiting_;  ///< while the peer is not up
   Phase phase_ = Phase::idle;

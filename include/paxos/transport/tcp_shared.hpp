@@ -11,7 +11,7 @@
 #include <string_view>
 #include <utility>
 
-#include <asio/any_io_executor.hpp>
+#include <asio/basic_waitable_timer.hpp>
 #include <asio/post.hpp>
 
 #include <paxos/core/config.hpp>
@@ -70,8 +70,12 @@ struct TcpOptions {
 namespace detail {
 
 /// What the parts of one TcpTransport have in common. Lives as long as any of them, or of their operations.
-struct TcpShared : std::enable_shared_from_this<TcpShared> {
-  TcpShared(asio::any_io_executor executor, const Config& node_config, StoreLife life, TransportEvents node_events,
+template <class Executor>
+struct TcpShared : std::enable_shared_from_this<TcpShared<Executor>> {
+  using Timer =
+      asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>;
+
+  TcpShared(Executor executor, const Config& node_config, StoreLife life, TransportEvents node_events,
             TcpOptions tcp_options)
       : serial(std::move(executor)),
         config(node_config),
@@ -91,7 +95,7 @@ struct TcpShared : std::enable_shared_from_this<TcpShared> {
 
   template <class Work>
   void post(Work work) {
-    asio::post(serial, [self = shared_from_this(), work = std::move(work)]() mutable {
+    asio::post(serial, [self = this->shared_from_this(), work = std::move(work)]() mutable {
       if (!self->is_stopped) work();
     });
   }
@@ -116,7 +120,7 @@ struct TcpShared : std::enable_shared_from_this<TcpShared> {
 
   static constexpr std::size_t refusals_told_max = 20;
 
-  asio::any_io_executor serial;
+  Executor serial;
   Config config;
   std::uint64_t fingerprint;
   TransportEvents events;

@@ -24,29 +24,31 @@ namespace paxos {
 /// that work one way only are just that. Frames are checked (frame.hpp) and strangers refused (hello.hpp), but
 /// nothing is encrypted or authenticated: the ports belong into a network that is trusted.
 /// See NodeTransport for who may call what, and when. The context behind the executor must outlive the transport.
-class TcpTransport {
+///
+/// A template so that it costs little where it is only included (docs/compile-time.md); use it as TcpTransport.
+template <class Executor = asio::any_io_executor>
+class BasicTcpTransport {
  public:
   using Options = TcpOptions;  ///< what a node is told besides its Config
 
   /// Listens at once. `serial` runs one handler at a time: a strand, or a context with one thread.
   /// `life` is this node's data directory. Throws ConfigError when an address is malformed or an option breaks its
   /// rule, and std::system_error, with the address in its text, when it cannot listen.
-  TcpTransport(asio::any_io_executor serial, const Config& config, StoreLife life, TransportEvents events,
-               Options options = {})
-      : shared_(std::make_shared<detail::TcpShared>(std::move(serial), config, std::move(life), std::move(events),
-                                                    std::move(options))) {
+  BasicTcpTransport(Executor serial, const Config& config, StoreLife life, TransportEvents events, Options options = {})
+      : shared_(std::make_shared<Shared>(std::move(serial), config, std::move(life), std::move(events),
+                                         std::move(options))) {
     for (const Member& member : config.members) {
       const Address address = address_of(member);
       if (member.id != config.id)
-        ways_.emplace(member.id, std::make_shared<detail::Outgoing>(shared_, member.id, address));
+        ways_.emplace(member.id, std::make_shared<detail::Outgoing<Executor>>(shared_, member.id, address));
     }
     auto acceptor = listen();
     port_ = acceptor.local_endpoint().port();
-    listener_ = std::make_shared<detail::Listener>(shared_, std::move(acceptor), ways_);
+    listener_ = std::make_shared<Listener>(shared_, std::move(acceptor), ways_);
   }
-  TcpTransport(const TcpTransport&) = delete;
-  TcpTransport& operator=(const TcpTransport&) = delete;
-  ~TcpTransport() { stop(); }
+  BasicTcpTransport(const BasicTcpTransport&) = delete;
+  BasicTcpTransport& operator=(const BasicTcpTransport&) = delete;
+  ~BasicTcpTransport() { stop(); }
 
   /// Accepts connections and dials every other member; once.
   void start() {
@@ -90,6 +92,9 @@ class TcpTransport {
   }
 
  private:
+  using Shared = detail::TcpShared<Executor>;
+  using Listener = detail::Listener<Executor>;
+
   [[nodiscard]] Address address_of(const Member& member) const {
     const std::string field = "address of member " + to_string(member.id);
     Address address = parse_address(member.address, field);
@@ -99,17 +104,17 @@ class TcpTransport {
     return address;
   }
 
-  [[nodiscard]] asio::ip::tcp::acceptor listen() const {
+  [[nodiscard]] typename Listener::Acceptor listen() const {
     std::string text = shared_->options.listen;
     for (const Member& member : shared_->config.members)
       if (member.id == shared_->config.id && text.empty()) text = member.address;
     const Address address = parse_address(text, "address to listen on");
     std::error_code error;
-    asio::ip::tcp::resolver resolver{shared_->serial};
+    asio::ip::basic_resolver<asio::ip::tcp, Executor> resolver{shared_->serial};
     const auto flags = asio::ip::resolver_base::numeric_service | asio::ip::resolver_base::passive;
     const auto places = resolver.resolve(address.host, std::to_string(address.port), flags, error);
     for (const auto& place : places) {
-      asio::ip::tcp::acceptor acceptor{shared_->serial};
+      typename Listener::Acceptor acceptor{shared_->serial};
       acceptor.open(place.endpoint().protocol(), error);
       if (!error) acceptor.set_option(asio::socket_base::reuse_address{true}, error);
       if (!error) acceptor.bind(place.endpoint(), error);
@@ -122,12 +127,13 @@ class TcpTransport {
                                        "; stop the process that has the port, or name another");
   }
 
-  std::shared_ptr<detail::TcpShared> shared_;
-  detail::Ways ways_;
-  std::shared_ptr<detail::Listener> listener_;
+  std::shared_ptr<Shared> shared_;
+  detail::Ways<Executor> ways_;
+  std::shared_ptr<Listener> listener_;
   std::uint16_t port_ = 0;
 };
 
-static_assert(NodeTransport<TcpTransport>);
+/// Over any executor of Asio's: the one that Node uses.
+using TcpTransport = BasicTcpTransport<>;
 
 }  // namespace paxos
