@@ -42,6 +42,10 @@ class CerealReader : public cereal::InputArchive<CerealReader, cereal::AllowEmpt
 
 template <class T>
 struct IncludePaxosCerealFor {
+  /// A class without members needs none.
+  static constexpr bool has_functions =
+      std::is_empty_v<T> || (cereal::traits::is_output_serializable<T, CerealWriter>::value &&
+                             cereal::traits::is_input_serializable<T, CerealReader>::value);
   static void save(Encoder& encoder, const T& value) { archive_of<CerealWriter>(encoder)(value); }
   static void load(Decoder& decoder, T& value) { archive_of<CerealReader>(decoder)(value); }
 

@@ -33,7 +33,8 @@ namespace paxos {
 /// Thread-safe, stop() included. Completion handlers without an executor of their own, and the functions given to read,
 /// run on the node's executor and must not block: a blocking call there fails with Errc::would_deadlock. What they
 /// throw ends the node, which tells Observer::on_stopped why; the process goes on.
-template <StateMachine Machine, Observer Obs = NullObserver, class Store = FileStorage, class Net = TcpTransport>
+template <StateMachine Machine, Observer Obs = NullObserver, NodeStorage Store = FileStorage,
+          NodeTransport Net = TcpTransport>
 class Node {
  public:
   using Command = typename Machine::Command;  ///< what apply() takes

@@ -20,6 +20,7 @@
 #include <paxos/storage/log_index.hpp>
 #include <paxos/storage/log_recovery.hpp>
 #include <paxos/storage/peer_book.hpp>
+#include <paxos/storage/platform.hpp>
 #include <paxos/storage/seal.hpp>
 #include <paxos/storage/sealed_file.hpp>
 #include <paxos/storage/segment.hpp>

@@ -49,7 +49,7 @@ class Replica {
     SessionId session;       ///< of the commands that are submitted without an id of their own
   };
 
-  /// Recovers from `store` and replays its log. Throws std::runtime_error when the log cannot be read.
+  /// Recovers and replays the log. When that cannot be read: std::runtime_error; without exceptions it is stopped.
   Replica(const Config& config, Net& net, Store& store, Obs& observer, const Life& life, Time now)
       : config_(config),
         store_(store),
@@ -192,7 +192,8 @@ class Replica {
     acceptor_.restore(recovered);
     learner_.restore(recovered);
     ballots_.see(recovered.promised);
-    state_.replay(recovered.chosen_through, [this](Slot slot) { return store_.read(slot); });
+    const Status replayed = state_.replay(recovered.chosen_through, [this](Slot slot) { return store_.read(slot); });
+    if (!replayed.ok()) fail(replayed, Errc::storage_failed);
   }
 
   void fail(const Status& why, Errc what_left) {

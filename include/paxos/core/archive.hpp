@@ -56,6 +56,13 @@ namespace detail {
 template <class T>
 struct IncludePaxosCerealFor;
 
+/// <paxos/cereal.hpp> is included: what it thinks of T it says itself.
+template <class T>
+inline constexpr bool is_left_to_cereal = requires { sizeof(IncludePaxosCerealFor<T>); };
+/// And it has what it takes to write and read T, a class.
+template <class T>
+inline constexpr bool has_functions_of_cereal = requires { requires IncludePaxosCerealFor<T>::has_functions; };
+
 template <class T>
 inline constexpr bool is_vector = false;
 template <class T, class Allocator>
@@ -132,7 +139,10 @@ class Encoder {
     } else if constexpr (requires { value.save(*this); }) {
       value.save(*this);
     } else {
-      detail::IncludePaxosCerealFor<T>::save(*this, value);
+      static_assert(detail::is_left_to_cereal<T>,
+                    "The archive cannot serialise T, see the type named beside write() or read(): give it a member "
+                    "serialize(Archive&), or include <paxos/cereal.hpp> and the header <cereal/types/....hpp> of it");
+      if constexpr (detail::is_left_to_cereal<T>) detail::IncludePaxosCerealFor<T>::save(*this, value);
     }
   }
 
@@ -239,7 +249,10 @@ class Decoder {
     } else if constexpr (requires { value.load(*this); }) {
       value.load(*this);
     } else {
-      detail::IncludePaxosCerealFor<T>::load(*this, value);
+      static_assert(detail::is_left_to_cereal<T>,
+                    "The archive cannot serialise T, see the type named beside write() or read(): give it a member "
+                    "serialize(Archive&), or include <paxos/cereal.hpp> and the header <cereal/types/....hpp> of it");
+      if constexpr (detail::is_left_to_cereal<T>) detail::IncludePaxosCerealFor<T>::load(*this, value);
     }
   }
 

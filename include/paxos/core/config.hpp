@@ -3,11 +3,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include <paxos/core/ensure.hpp>
 #include <paxos/core/fnv1a.hpp>
 #include <paxos/core/membership.hpp>
 #include <paxos/core/node_id.hpp>
@@ -73,10 +75,17 @@ struct Config {
   /// What frames and log segments carry of it: FNV-1a, 64 bits, of that text.
   [[nodiscard]] std::uint64_t fingerprint() const { return detail::fnv1a(common()); }
 
-  /// Throws ConfigError at the first field that breaks a rule. Storage and transport check `data_dir` and addresses.
+  /// Throws ConfigError when there is a problem().
   void validate() const {
-    const auto require = [](bool holds, const std::string& text) {
-      if (!holds) throw ConfigError("Config: " + text);
+    if (const auto text = problem()) detail::raise<ConfigError>(*text);
+  }
+
+  /// The first field that breaks a rule, why, and a cure; nullopt when all is well. Storage and transport check
+  /// `data_dir` and addresses.
+  [[nodiscard]] std::optional<std::string> problem() const {
+    std::optional<std::string> first;
+    const auto require = [&first](bool holds, const std::string& text) {
+      if (!holds && !first) first = "Config: " + text;
     };
     const auto ms = [](Duration duration) {
       return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count()) + " ms";
@@ -128,6 +137,7 @@ struct Config {
             "catch_up_bytes_max must be 1 byte to 16 MiB; try 256 KiB");
     require(sessions_max >= 1, "sessions_max must be at least 1; try 4096");
     require(session_window >= 1, "session_window must be at least 1; try 8192");
+    return first;
   }
 
   /// No message is larger: a full batch and one more command, or a part of a Promise or CatchUpReply and one more

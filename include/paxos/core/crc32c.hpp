@@ -55,7 +55,8 @@ using Crc32cTables = std::array<std::array<std::uint32_t, 256>, 8>;
   for (; left >= 8; at += 8, left -= 8) {
     const std::uint64_t word = load_little_endian(at) ^ crc;
     crc = t[7][word & 0xff] ^ t[6][(word >> 8) & 0xff] ^ t[5][(word >> 16) & 0xff] ^ t[4][(word >> 24) & 0xff] ^
-          t[3][(word >> 32) & 0xff] ^ t[2][(word >> 40) & 0xff] ^ t[1][(word >> 48) & 0xff] ^ t[0][word >> 56];
+          t[3][(word >> 32) & 0xff] ^ t[2][(word >> 40) & 0xff] ^ t[1][(word >> 48) & 0xff] ^
+          t[0][static_cast<std::uint8_t>(word >> 56)];
   }
   for (; left > 0; ++at, --left) crc = (crc >> 8) ^ t[0][(crc ^ std::to_integer<std::uint32_t>(*at)) & 0xffU];
   return crc;

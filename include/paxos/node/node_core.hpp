@@ -36,6 +36,12 @@ namespace paxos::detail {
 /// executor. Lives as long as a handler of its own does. An exception, whoever's, ends the node and not the process.
 template <StateMachine Machine, Observer Obs, NodeStorage Store, NodeTransport Net>
 class NodeCore : public std::enable_shared_from_this<NodeCore<Machine, Obs, Store, Net>> {
+  static_assert(
+      RemembersPeers<Store> || !(
+                                   requires { &Store::refusal_of_peer; } || requires { &Store::mark_outdated; }),
+      "RemembersPeers: refusal_of_peer(NodeId, const StoreLife&) must return Refusal, and mark_outdated(NodeId) "
+      "must be there too; with one of them missing or of another form neither would be called");
+
  public:
   using Request = detail::Request<Machine>;
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <stdexcept>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -29,7 +30,11 @@ struct Answer {
 template <StateMachine Machine>
 class ReplicatedState {
  public:
-  explicit ReplicatedState(const Config& config) : sessions_(config) {}  ///< before slot 1: Machine{}, no sessions
+  /// Before slot 1: Machine{}, no sessions.
+  explicit ReplicatedState(const Config& config) : sessions_(config) {
+    // A part of the state that nobody can serialise shows when this compiles, not when the state is first asked for.
+    static_cast<void>(&ReplicatedState::digest);
+  }
 
   /// Runs the commands of the next slot, each (session, sequence) at most once, and appends their answers.
   void apply(Slot slot, const Value& value, std::vector<Answer>& answers) {
@@ -53,20 +58,18 @@ class ReplicatedState {
   }
 
   /// Applies every slot up to `through` again, after a restart; nobody waits for the answers. `read(slot)` gives the
-  /// slot's value. Throws std::runtime_error when it has none.
+  /// slot's value; without one it throws std::runtime_error, or, compiled without exceptions, ends there and says why.
   template <class Read>
-  void replay(Slot through, Read&& read) {
+  Status replay(Slot through, Read&& read) {
     std::vector<Answer> unwanted;
     while (applied_ < through) {
       const Slot slot = applied_.next();
       const auto value = read(slot);
-      if (!value)
-        throw std::runtime_error(
-            "slot " + to_string(slot) + " is known as chosen, but the log cannot give its value: the " +
-            "disk failed, or was damaged since the log was opened; check it, and start the node again");
+      if (!value) return unreadable(slot);
       apply(slot, *value, unwanted);
       unwanted.clear();
     }
+    return {};
   }
 
   [[nodiscard]] const Machine& machine() const { return machine_; }         ///< as of applied()
@@ -86,6 +89,16 @@ class ReplicatedState {
   }
 
  private:
+  static Status unreadable(Slot slot) {
+    const std::string why = "slot " + to_string(slot) + " is known as chosen, but the log cannot give its value: the " +
+                            "disk failed, or was damaged since the log was opened; check it, and start the node again";
+#if defined(__cpp_exceptions)
+    throw std::runtime_error(why);
+#else
+    return {make_error_code(Errc::storage_failed), why};
+#endif
+  }
+
   Answer run(const RequestId& id, std::uint64_t settled_below, Slot issued_after, std::span<const std::byte> payload,
              Position position) {
     switch (sessions_.judge(id, settled_below, issued_after, position.slot)) {

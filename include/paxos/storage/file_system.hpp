@@ -19,6 +19,8 @@
 #include <utility>
 #include <vector>
 
+#include <paxos/storage/platform.hpp>
+
 namespace paxos {
 
 /// What a read or write did before it ended. Fewer bytes than asked for, without an error, is a short transfer.
@@ -123,14 +125,16 @@ class PosixFileSystem {
     return transfer([&] { return ::pwrite(file.descriptor(), out.data(), out.size(), static_cast<off_t>(offset)); });
   }
 
-  std::error_code sync(File& file) { return ::fsync(file.descriptor()) == 0 ? std::error_code{} : last_error(); }
+  std::error_code sync(File& file) {
+    return detail::sync_file(file.descriptor()) == 0 ? std::error_code{} : last_error();
+  }
   std::error_code sync_data(File& file) {
-    return ::fdatasync(file.descriptor()) == 0 ? std::error_code{} : last_error();
+    return detail::sync_file_data(file.descriptor()) == 0 ? std::error_code{} : last_error();
   }
   std::error_code sync_directory(const std::string& path) {
     const File directory{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
     if (directory.descriptor() < 0) return last_error();
-    return ::fsync(directory.descriptor()) == 0 ? std::error_code{} : last_error();
+    return detail::sync_file(directory.descriptor()) == 0 ? std::error_code{} : last_error();
   }
 
   std::error_code rename(const std::string& from, const std::string& to) {
@@ -141,11 +145,7 @@ class PosixFileSystem {
   }
 
   void start_writeback(File& file, std::uint64_t offset, std::uint64_t size) {
-#if defined(__linux__)
-    ::sync_file_range(file.descriptor(), static_cast<off_t>(offset), static_cast<off_t>(size), SYNC_FILE_RANGE_WRITE);
-#else
-    static_cast<void>(file), static_cast<void>(offset), static_cast<void>(size);
-#endif
+    detail::start_writeback(file.descriptor(), offset, size);
   }
 
   std::uint64_t random() {

@@ -13,11 +13,8 @@
 #include <asio/buffer.hpp>
 #include <asio/ip/tcp.hpp>
 #include <asio/write.hpp>
-#if defined(__linux__)
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-#endif
 
+#include <paxos/storage/platform.hpp>
 #include <paxos/transport/frame.hpp>
 #include <paxos/transport/write_queue.hpp>
 
@@ -96,12 +93,7 @@ class Connection : public std::enable_shared_from_this<Connection<Executor>> {
     std::error_code ignored;
     socket_.set_option(asio::ip::tcp::no_delay{true}, ignored);
     socket_.set_option(asio::socket_base::keep_alive{true}, ignored);
-#if defined(__linux__)
-    const unsigned timeout = unacknowledged_ms_max;
-    const int idle = silence_seconds_before_probe;
-    ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof timeout);
-    ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
-#endif
+    bound_silence(socket_.native_handle(), unacknowledged_ms_max, silence_seconds_before_probe);
   }
 
   void read() {

@@ -1,5 +1,6 @@
 // Copyright (c) the paxos authors. MIT licence.
-// expect: Status
+// expect GNU: Status
+// expect Clang: ignoring return value
 // options: -Werror=unused-result
 #include <paxos/core.hpp>
 
