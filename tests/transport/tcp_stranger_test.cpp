@@ -207,7 +207,7 @@ TEST_CASE("tcp: refused, a node pauses before it tries again", "[tcp]") {
     CHECK(dials_heard() == 1);
   }
   SECTION("and is let in once it is put right") {
-    cluster.options.backoff_max = std::chrono::milliseconds{10};
+    cluster.options.backoff_min = cluster.options.backoff_max = std::chrono::milliseconds{10};
     cluster.start(stranger, first_life_of(2));
     REQUIRE(run_until(cluster.io, [&] { return cluster.heard_by(1).refused.size() >= 4; }));
     cluster.stop(2);
