@@ -21,6 +21,7 @@ namespace paxos::testing {
 struct ConformanceCase {
   std::string_view title;
   void (*run)();
+  bool has_threads = false;  ///< worth a run under the thread sanitizer
 };
 
 /// What every transport does while nothing is wrong.

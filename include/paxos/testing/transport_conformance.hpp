@@ -23,8 +23,8 @@ namespace paxos::testing {
 ///
 /// See TransportHarness for what to write. The tests ask no more than the policy promises: messages may be lost,
 /// repeated and reordered, so they are sent until they arrive, and a deadline only ever fails. Worth running under the
-/// address and the thread sanitizer. They are tagged [transport], [conformance], and with the name of the file, without
-/// its ending, that has the object.
+/// address and the thread sanitizer. They are tagged [transport], [conformance], [threads] where several run, and with
+/// the name of the file, without its ending, that has the object.
 template <TransportHarness H>
 class TransportConformance {
  public:
@@ -37,7 +37,8 @@ class TransportConformance {
                               TransportGreetingCases<H>::all(), TransportClusterCase<H>::all()})
       for (const ConformanceCase& one : cases) {
         const std::string title = name + ": " + std::string{one.title};
-        REGISTER_TEST_CASE(one.run, title, tags);
+        const std::string own_tags = tags + (one.has_threads ? "[threads]" : "");
+        REGISTER_TEST_CASE(one.run, title, own_tags);
       }
   }
 };

@@ -36,7 +36,7 @@ struct TransportLifeCases {
             {"it may be destroyed at any moment", &destroyed_at_any_moment},
             {"its context may go with what it left there", &context_goes},
             {"nodes stop and start at random moments under load", &storm},
-            {"nodes on strands of several threads exchange messages", &threads}};
+            {"nodes on strands of several threads exchange messages", &threads, true}};
   }
 
   static void stop_in_an_event() {
