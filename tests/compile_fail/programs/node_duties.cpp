@@ -50,13 +50,13 @@ paxos::Node<Machine, paxos::NullObserver, SaysYesOrNo>* forgetful(paxos::Config 
 }
 
 struct Deaf : paxos::TcpTransport {
-  using TcpTransport::TcpTransport;
+  using paxos::TcpTransport::TcpTransport;
   std::uint16_t port() const = delete;
 };
 using NoPort = paxos::Node<Machine, paxos::NullObserver, paxos::FileStorage, Deaf>;
 
 struct NeverSends : paxos::TcpTransport {
-  using TcpTransport::TcpTransport;
+  using paxos::TcpTransport::TcpTransport;
   void end_turn() = delete;
 };
 using NoEndOfTurn = paxos::Node<Machine, paxos::NullObserver, paxos::FileStorage, NeverSends>;
