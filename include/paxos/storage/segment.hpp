@@ -306,9 +306,10 @@ struct ParsedFrame {
 }
 
 /// nullopt when the kind is unknown or the payload is not exactly one record of it.
-[[nodiscard]] inline std::optional<Record> decode_record(std::uint8_t kind, std::span<const std::byte> payload) {
+template <class Archive = Decoder>
+[[nodiscard]] std::optional<Record> decode_record(std::uint8_t kind, std::span<const std::byte> payload) {
   Record record;
-  Decoder decoder{payload};
+  Archive decoder{payload};
   const auto read = [&]<std::size_t... Index>(std::index_sequence<Index...>) {
     return ((Index + 1 == kind && (decoder(record.template emplace<Index>()), true)) || ...);
   };

@@ -125,8 +125,10 @@ void append_frame(Buffer& out, FrameKind kind, std::uint64_t fingerprint, Write&
 }
 
 /// A frame of kind `message`, behind what `out` holds.
-inline void append_message_frame(Buffer& out, std::uint64_t fingerprint, const Message& message) {
-  append_frame(out, FrameKind::message, fingerprint, [&](Buffer& payload) { encode_message(payload, message); });
+template <class Archive = Encoder>
+void append_message_frame(Buffer& out, std::uint64_t fingerprint, const Message& message) {
+  append_frame(out, FrameKind::message, fingerprint,
+               [&](Buffer& payload) { encode_message<Archive>(payload, message); });
 }
 
 /// Cuts arriving bytes into frames, trusting none of them. Does no I/O: read into room(), tell arrived(), then take

@@ -21,10 +21,14 @@
 
 namespace paxos {
 
-class LoopbackTransport;
+template <class Executor>
+class BasicLoopbackTransport;
 
 /// The network of one process: joins the LoopbackTransports that are made with it. Any thread may call it.
-class LoopbackNetwork {
+///
+/// A template so that it costs little where it is only included (docs/compile-time.md); use it as LoopbackNetwork.
+template <class Executor = asio::any_io_executor>
+class BasicLoopbackNetwork {
  public:
   /// From now on nothing that `from` sends reaches `to`, what is under way included. The other direction is untouched.
   void cut(NodeId from, NodeId to) {
@@ -48,7 +52,7 @@ class LoopbackNetwork {
   }
 
  private:
-  friend class LoopbackTransport;
+  friend class BasicLoopbackTransport<Executor>;
 
   struct Letter {
     NodeId from;
@@ -58,7 +62,7 @@ class LoopbackNetwork {
 
   /// One node's place in the network. Its events run on its executor only; letters come from any thread.
   struct Post {
-    asio::any_io_executor serial;
+    Executor serial;
     NodeId id;
     std::uint64_t fingerprint = 0;
     std::size_t bytes_max = 0;
@@ -109,14 +113,16 @@ class LoopbackNetwork {
 /// A transport within one process, for tests and examples: messages are moved to the receiver's executor, never
 /// encoded. No remote clients, no port. What waits for a receiver is bounded like a peer's queue
 /// (Config::peer_queue_bytes_max). See NodeTransport for who may call what, and when.
-class LoopbackTransport {
+template <class Executor = asio::any_io_executor>
+class BasicLoopbackTransport {
  public:
-  using Options = std::shared_ptr<LoopbackNetwork>;  ///< the network that it is on
+  using Network = BasicLoopbackNetwork<Executor>;  ///< what the transports of one cluster share
+  using Options = std::shared_ptr<Network>;        ///< the network that it is on
 
   /// Bounds are those of `config`; the life is not used, as it greets nobody.
-  LoopbackTransport(asio::any_io_executor serial, const Config& config, const StoreLife& /*unused*/,
-                    TransportEvents events, Options network)
-      : network_(std::move(network)), post_(std::make_shared<LoopbackNetwork::Post>()) {
+  BasicLoopbackTransport(Executor serial, const Config& config, const StoreLife& /*unused*/, TransportEvents events,
+                         Options network)
+      : network_(std::move(network)), post_(std::make_shared<Post>()) {
     ensure(network_ != nullptr, "LoopbackTransport: it needs a LoopbackNetwork; pass one to all nodes");
     post_->serial = std::move(serial);
     post_->id = config.id;
@@ -124,9 +130,9 @@ class LoopbackTransport {
     post_->bytes_max = config.peer_queue_bytes_max;
     post_->events = std::move(events);
   }
-  LoopbackTransport(const LoopbackTransport&) = delete;
-  LoopbackTransport& operator=(const LoopbackTransport&) = delete;
-  ~LoopbackTransport() { stop(); }
+  BasicLoopbackTransport(const BasicLoopbackTransport&) = delete;
+  BasicLoopbackTransport& operator=(const BasicLoopbackTransport&) = delete;
+  ~BasicLoopbackTransport() { stop(); }
 
   /// Joins the network. InvariantViolation when this id is in it.
   void start() {
@@ -169,7 +175,7 @@ class LoopbackTransport {
   [[nodiscard]] std::uint16_t port() const { return 0; }
 
  private:
-  using Post = LoopbackNetwork::Post;
+  using Post = typename Network::Post;
 
   static void tell_up(const std::shared_ptr<Post>& post, NodeId peer) {
     asio::post(post->serial, [post, peer] {
@@ -178,8 +184,8 @@ class LoopbackTransport {
   }
 
   /// All that waits, in the order in which it was sent. Runs on the receiver's executor.
-  static void deliver(Post& post, const LoopbackNetwork& network) {
-    std::vector<LoopbackNetwork::Letter> letters;
+  static void deliver(Post& post, const Network& network) {
+    std::vector<typename Network::Letter> letters;
     {
       const std::scoped_lock lock{post.mutex};
       letters.swap(post.letters);
@@ -220,6 +226,7 @@ class LoopbackTransport {
   std::shared_ptr<Post> post_;
 };
 
-static_assert(NodeTransport<LoopbackTransport>);
+using LoopbackTransport = BasicLoopbackTransport<>;  ///< over any executor of Asio's
+using LoopbackNetwork = BasicLoopbackNetwork<>;      ///< what it is made with
 
 }  // namespace paxos

@@ -42,7 +42,10 @@ class AcceptFrameCache {
 ///
 /// Small messages are copied into one run of bytes; a large value is shared, not copied. Bulk messages wait apart
 /// and go one at a time, when nothing else waits; they make room when the others need it.
-class WriteQueue {
+///
+/// A template so that it costs little where it is only included (docs/compile-time.md); use it as WriteQueue.
+template <class Archive = Encoder>
+class BasicWriteQueue {
  public:
   /// Full: dropped, the queue's bytes are used up; too_large: no receiver would take it.
   enum class Pushed {
@@ -52,7 +55,7 @@ class WriteQueue {
   };
 
   /// Bounds in bytes: of one frame, and of all that wait or are being written.
-  WriteQueue(std::uint64_t fingerprint, std::size_t frame_bytes_max, std::size_t bytes_max)
+  BasicWriteQueue(std::uint64_t fingerprint, std::size_t frame_bytes_max, std::size_t bytes_max)
       : fingerprint_(fingerprint), frame_bytes_max_(frame_bytes_max), bytes_max_(bytes_max) {}
 
   /// Messages that are pushed from now on carry this one: a client learns it from the first answer.
@@ -119,7 +122,7 @@ class WriteQueue {
   }
 
   /// Takes over what waits in `other`, behind what waits here.
-  void append(WriteQueue&& other) {
+  void append(BasicWriteQueue&& other) {
     for (Shared& shared : other.urgent_.shared)
       urgent_.shared.push_back({urgent_.bytes.size() + shared.at, std::move(shared.tail)});
     urgent_.bytes.insert(urgent_.bytes.end(), other.urgent_.bytes.begin(), other.urgent_.bytes.end());
@@ -193,7 +196,7 @@ class WriteQueue {
     }
     const std::size_t start = out.size();
     out.resize(start + frame_header_bytes);
-    encode_message(out, without_tail(message));
+    encode_message<Archive>(out, without_tail(message));
     detail::store_little(out.data() + out.size() - sizeof(std::uint32_t), static_cast<std::uint32_t>(tail.size()));
     detail::seal_frame(out, start, FrameKind::message, fingerprint_, tail.span());
     if (accept != nullptr) cache.remember(*accept, std::span{out}.subspan(start));
@@ -231,5 +234,8 @@ class WriteQueue {
   std::size_t bulk_bytes_ = 0;
   std::vector<std::span<const std::byte>> parts_;
 };
+
+/// In the one format of the wire.
+using WriteQueue = BasicWriteQueue<>;
 
 }  // namespace paxos
