@@ -5,9 +5,9 @@
 #include <asio/io_context.hpp>
 #include <asio/strand.hpp>
 #include <asio/thread_pool.hpp>
-#include <concepts>
 #include <exception>
 #include <string>
+#include <type_traits>
 #include <typeinfo>
 
 namespace paxos::detail {
@@ -20,10 +20,11 @@ template <class Known>
 
 /// Whether this thread is inside a handler of `executor`'s context, so that waiting for that executor may never end.
 /// Knows the contexts of Asio and strands over them; of any other executor it says no.
-[[nodiscard]] bool is_run_by_this_thread(const std::same_as<asio::any_io_executor> auto& executor) {
+template <class Executor = asio::any_io_executor>
+[[nodiscard]] bool is_run_by_this_thread(const std::type_identity_t<Executor>& executor) {
   const auto runs = [](const auto* known) { return known != nullptr && known->running_in_this_thread(); };
   const auto runs_under = [](const auto* strand) {
-    return strand != nullptr && is_run_by_this_thread(asio::any_io_executor{strand->get_inner_executor()});
+    return strand != nullptr && is_run_by_this_thread(strand->get_inner_executor());
   };
   const auto* on_any = target_of<asio::strand<asio::any_io_executor>>(executor);
   return runs(target_of<asio::io_context::executor_type>(executor)) ||
