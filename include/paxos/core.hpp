@@ -7,6 +7,7 @@
 #include <paxos/core/ballot.hpp>
 #include <paxos/core/bytes.hpp>
 #include <paxos/core/command.hpp>
+#include <paxos/core/common_terms.hpp>
 #include <paxos/core/config.hpp>
 #include <paxos/core/crc32c.hpp>
 #include <paxos/core/ensure.hpp>

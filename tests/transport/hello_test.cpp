@@ -104,7 +104,7 @@ TEST_CASE("a hello with one thing wrong is refused, and the reason names it", "[
   check("neither that it is a peer nor that it is a client");
 }
 
-TEST_CASE("nodes of two releases use the newest wire version that both speak", "[hello][formats]") {
+TEST_CASE("the answer to a hello names the newest wire version that both speak", "[hello][formats]") {
   Rig rig;
   Hello newer = rig.good;
   newer.versions.newest = wire_version + 1;

@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include <paxos/core/common_terms.hpp>
 #include <paxos/core/ensure.hpp>
-#include <paxos/core/fnv1a.hpp>
 #include <paxos/core/membership.hpp>
 #include <paxos/core/node_id.hpp>
 #include <paxos/core/time.hpp>
@@ -64,16 +64,12 @@ struct Config {
   /// many slots again whose choice it forgot in a restart.
   static constexpr std::size_t reported_slots_max = 8 * window_slots_max;
 
-  /// All that is (same on all), as a person would read it: "cluster paxos; members 1 2 3; sessions_max 4096; …".
-  /// A data directory keeps it: what a log was written under must not change behind its back.
-  [[nodiscard]] std::string common() const {
-    std::string text = "cluster " + cluster + "; members";
-    for (const NodeId member : detail::ordered_ids(members)) text += ' ' + to_string(member);
-    return text + "; sessions_max " + std::to_string(sessions_max) + "; session_window " +
-           std::to_string(session_window);
+  /// All that is (same on all).
+  [[nodiscard]] CommonTerms common() const {
+    return {cluster, detail::ordered_ids(members), sessions_max, session_window};
   }
-  /// What frames and log segments carry of it: FNV-1a, 64 bits, of that text.
-  [[nodiscard]] std::uint64_t fingerprint() const { return detail::fnv1a(common()); }
+  /// What frames and log segments carry of it.
+  [[nodiscard]] std::uint64_t fingerprint() const { return common().fingerprint(); }
 
   /// Throws ConfigError when there is a problem().
   void validate() const {

@@ -14,7 +14,6 @@
 
 #include <paxos/core/archive.hpp>
 #include <paxos/core/config.hpp>
-#include <paxos/core/fnv1a.hpp>
 #include <paxos/core/node_id.hpp>
 #include <paxos/storage/file_system.hpp>
 #include <paxos/storage/seal.hpp>
@@ -26,10 +25,7 @@ namespace paxos {
 struct Identity {
   NodeId node;                    ///< Config::id
   std::uint64_t incarnation = 0;  ///< random, made with the directory: tells a wiped node from the one that it was
-  std::string common;             ///< Config::common() of the cluster whose log this is
-
-  /// Config::fingerprint() of that cluster.
-  [[nodiscard]] std::uint64_t fingerprint() const { return detail::fnv1a(common); }
+  CommonTerms common;             ///< of the cluster whose log this is
 
   friend bool operator==(const Identity&, const Identity&) = default;
   template <class Archive>
@@ -140,8 +136,8 @@ class DataDirectory {
                          detail::damage_cure);
     if (identity_.node != config.id || identity_.common != config.common())
       throw StorageError("data_dir '" + path_ + "' was made for node " + to_string(identity_.node) + " of {" +
-                         identity_.common + "}, but Config says node " + to_string(config.id) + " of {" +
-                         config.common() +
+                         identity_.common.text() + "}, but Config says node " + to_string(config.id) + " of {" +
+                         config.common().text() +
                          "}; correct Config: a node must never run on another one's log, and members, sessions_max and "
                          "session_window stay what they were when the cluster was made, or its nodes would count other "
                          "quorums and forget other sessions");

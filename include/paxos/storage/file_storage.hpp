@@ -228,7 +228,7 @@ class BasicFileStorage {
   [[nodiscard]] SegmentHeader header_after(std::uint64_t number, std::uint64_t size) {
     const Identity& identity = directory_.identity();
     SegmentHeader header;
-    header.cluster = identity.fingerprint();
+    header.cluster = identity.common.fingerprint();
     header.node = identity.node;
     header.incarnation = identity.incarnation;
     header.number = number + 1;

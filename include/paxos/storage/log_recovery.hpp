@@ -113,7 +113,7 @@ class LogRecovery {
     if (!header) refuse(number, 0, "the segment's header is unreadable, so none of its records can be believed.");
     require_readable(header->format, segments_.path(number));
     if (header->number != number || header->incarnation != identity.incarnation || header->node != identity.node ||
-        header->cluster != identity.fingerprint() || header->size > 2 * segment_bytes_max ||
+        header->cluster != identity.common.fingerprint() || header->size > 2 * segment_bytes_max ||
         header->size < 2 * segment_header_bytes)
       refuse(number, 0,
              "the segment belongs to another log or place (it says segment " + std::to_string(header->number) +
