@@ -3,6 +3,7 @@ import os
 import re
 
 from conan import ConanFile
+from conan.errors import ConanInvalidConfiguration
 from conan.tools.build import check_min_cppstd
 from conan.tools.cmake import CMake, CMakeDeps, CMakeToolchain, cmake_layout
 from conan.tools.files import load
@@ -14,7 +15,6 @@ class PaxosConan(ConanFile):
     name = "paxos"
     license = "MIT"
     author = "the paxos authors"
-    url = "https://example.org/paxos"  # wherever this file came from
     description = "Header-only Multi-Paxos for C++20: durable, linearizable, exactly once"
     topics = ("paxos", "consensus", "replication", "distributed-systems", "header-only")
     package_type = "header-library"
@@ -41,7 +41,7 @@ class PaxosConan(ConanFile):
         self.requires("asio/[>=1.22 <2]", transitive_headers=True)
         self.requires("cereal/[>=1.3.2 <2]", transitive_headers=True)
         if self.options.with_fmt:
-            self.requires("fmt/[>=9.1 <13]", transitive_headers=True)
+            self.requires("fmt/[>=9.1 <12]", transitive_headers=True)
 
     def package_id(self):
         # The headers are the same for every setting and requirement. The options stay: they decide what the CMake files
@@ -51,6 +51,8 @@ class PaxosConan(ConanFile):
 
     def validate(self):
         check_min_cppstd(self, 20)
+        if self.settings.os == "Windows" and not self.options.core_only:
+            raise ConanInvalidConfiguration("paxos has files and sockets for POSIX only; for Windows: -o 'paxos/*:core_only=True'")
 
     def generate(self):
         CMakeDeps(self).generate()

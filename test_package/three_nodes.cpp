@@ -6,8 +6,10 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <random>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include <asio/io_context.hpp>
@@ -27,14 +29,21 @@ struct Counter {
   }
 };
 
-/// "127.0.0.1:port", on ports that are free a moment later; all differ.
+/// "127.0.0.1:port", on ports that nobody has; all differ. Not ones that bind() to port 0 gives: those are where the
+/// kernel takes the ports of outgoing connections from, so that one may be taken before the node listens there.
 std::vector<std::string> free_addresses(std::size_t count) {
+  std::mt19937 random{std::random_device{}()};
   asio::io_context context;
   std::vector<asio::ip::tcp::acceptor> taken;
   std::vector<std::string> addresses;
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto& acceptor = taken.emplace_back(context, asio::ip::tcp::endpoint{asio::ip::address_v4::loopback(), 0});
-    addresses.push_back("127.0.0.1:" + std::to_string(acceptor.local_endpoint().port()));
+  while (addresses.size() < count) {
+    const auto port = static_cast<std::uint16_t>(std::uniform_int_distribution<int>{11000, 31999}(random));
+    asio::ip::tcp::acceptor probe{context, asio::ip::tcp::v4()};
+    std::error_code in_use;
+    probe.bind({asio::ip::address_v4::loopback(), port}, in_use);
+    if (in_use) continue;
+    taken.push_back(std::move(probe));
+    addresses.push_back("127.0.0.1:" + std::to_string(port));
   }
   return addresses;
 }

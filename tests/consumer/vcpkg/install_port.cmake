@@ -10,7 +10,7 @@ cmake_minimum_required(VERSION 3.25)
 
 # The manifest.
 file(READ "${PORT}/vcpkg.json" manifest)
-foreach(expected IN ITEMS name:paxos "version:${VERSION}" license:MIT default-features,0:fmt)
+foreach(expected IN ITEMS name:paxos "version:${VERSION}" license:MIT "supports:!windows" default-features,0:fmt)
   string(REGEX MATCH "^([^:]+):(.*)$" _ "${expected}")
   set(value "${CMAKE_MATCH_2}")
   string(REPLACE "," ";" path "${CMAKE_MATCH_1}")
