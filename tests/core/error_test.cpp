@@ -2,6 +2,7 @@
 #include <paxos/core/error.hpp>
 
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -13,6 +14,7 @@ namespace {
 using paxos::Errc;
 using paxos::Outcome;
 using paxos::Status;
+using paxos::detail::text_of_current_exception;
 
 // A code that lacks a row here is found by the switch: -Wswitch (in -Wall) names it, and our builds take no warnings.
 Outcome meaning_of(Errc code) {
@@ -74,6 +76,19 @@ TEST_CASE("Status: it tests as true when all is well", "[error]") {
   const Status full{Errc::storage_full, "no space in /data"};
   CHECK_FALSE(full.ok());
   CHECK(full.code == Outcome::not_applied);
+}
+
+TEST_CASE("whatever is thrown has a text", "[error]") {
+  try {
+    throw std::runtime_error("words");
+  } catch (...) {
+    CHECK(text_of_current_exception() == "words");
+  }
+  try {
+    throw 7;
+  } catch (...) {
+    CHECK(text_of_current_exception() == "an exception that is no std::exception");
+  }
 }
 
 }  // namespace

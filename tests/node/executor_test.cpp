@@ -2,15 +2,12 @@
 #include <paxos/node/executor.hpp>
 
 #include <future>
-#include <stdexcept>
-#include <string>
 
 #include <asio/post.hpp>
 #include <asio/system_executor.hpp>
 #include <catch2/catch_test_macros.hpp>
 
 using paxos::detail::is_run_by_this_thread;
-using paxos::detail::text_of_current_exception;
 
 namespace {
 
@@ -43,17 +40,4 @@ TEST_CASE("a thread knows whether it runs an executor", "[executor]") {
   io.run();
   CHECK(told);
   CHECK_FALSE(is_run_by_this_thread(asio::system_executor{}));
-}
-
-TEST_CASE("whatever is thrown has a text", "[executor]") {
-  try {
-    throw std::runtime_error("words");
-  } catch (...) {
-    CHECK(text_of_current_exception() == "words");
-  }
-  try {
-    throw 7;
-  } catch (...) {
-    CHECK(text_of_current_exception() == "an exception that is no std::exception");
-  }
 }

@@ -137,6 +137,18 @@ TEST_CASE("a flush that throws is reported as a failed one", "[group_commit][thr
   CHECK(status.text == "flush: out of everything");
 }
 
+TEST_CASE("a flush that throws what is no exception is reported as a failed one", "[group_commit][threads]") {
+  struct Oddity : GatedStore {
+    Status flush() { throw 7; }
+  } store;
+  Reports reports;
+  GroupCommit<Oddity> commit{store, [&](const Status& status) { reports.add(status); }};
+  commit.request();
+  const Status status = reports.wait_for(1);
+  CHECK(status.code == Errc::storage_failed);
+  CHECK(status.text == "flush: an exception that is no std::exception");
+}
+
 TEST_CASE("work ahead that throws is reported as a failed flush", "[group_commit][threads]") {
   struct Unprepared : GatedStore {
     void prepare() { throw std::runtime_error("no space ahead"); }

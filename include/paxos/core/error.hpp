@@ -1,6 +1,7 @@
 // Copyright (c) the paxos authors. MIT licence.
 #pragma once
 
+#include <exception>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -103,6 +104,23 @@ class ErrorCategory final : public std::error_category {
 }
 /// So that an Errc is a std::error_code.
 [[nodiscard]] inline std::error_code make_error_code(Errc code) { return {static_cast<int>(code), error_category()}; }
+
+#if defined(__cpp_exceptions)
+namespace detail {
+
+/// The text of whatever was thrown; inside a catch clause only.
+[[nodiscard]] inline std::string text_of_current_exception() {
+  try {
+    throw;
+  } catch (const std::exception& error) {
+    return error.what();
+  } catch (...) {
+    return "an exception that is no std::exception";
+  }
+}
+
+}  // namespace detail
+#endif
 
 /// How a write, a flush or a start went: an error code, and a text for a person. Tests as true when all is well.
 struct [[nodiscard]] Status {

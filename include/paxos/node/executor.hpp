@@ -5,8 +5,6 @@
 #include <asio/io_context.hpp>
 #include <asio/strand.hpp>
 #include <asio/thread_pool.hpp>
-#include <exception>
-#include <string>
 #include <type_traits>
 #include <typeinfo>
 
@@ -31,17 +29,6 @@ template <class Executor = asio::any_io_executor>
          runs(target_of<asio::thread_pool::executor_type>(executor)) || runs(on_any) || runs_under(on_any) ||
          runs_under(target_of<asio::strand<asio::io_context::executor_type>>(executor)) ||
          runs_under(target_of<asio::strand<asio::thread_pool::executor_type>>(executor));
-}
-
-/// The text of whatever was thrown; inside a catch clause only.
-[[nodiscard]] inline std::string text_of_current_exception() {
-  try {
-    throw;
-  } catch (const std::exception& error) {
-    return error.what();
-  } catch (...) {
-    return "an exception that is no std::exception";
-  }
 }
 
 }  // namespace paxos::detail

@@ -2,13 +2,13 @@
 #pragma once
 
 #include <condition_variable>
-#include <exception>
 #include <functional>
 #include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
 
+#include <paxos/core/error.hpp>
 #include <paxos/policy/storage.hpp>
 
 namespace paxos {
@@ -70,8 +70,8 @@ class GroupCommit {
   [[nodiscard]] static Status outcome(const char* doing, Work work) {
     try {
       return work();
-    } catch (const std::exception& error) {
-      return {Errc::storage_failed, std::string{doing} + error.what()};
+    } catch (...) {
+      return {Errc::storage_failed, doing + detail::text_of_current_exception()};
     }
   }
 
