@@ -149,6 +149,7 @@ struct TransportBoundCases {
         if (i % 16 == 0) world.drive();
       }
       REQUIRE(world.time_passes(1, 2));
+      if (H::tells_strangers) CHECK(world.at(1).refused.size() + world.at(1).dropped.size() > 0);
       for (const auto& [from, message] : world.at(1).messages) CHECK(name_of(message) == "ReadIndex");
       CHECK(world.at(1).client_messages.empty());
     }

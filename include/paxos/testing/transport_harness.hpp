@@ -46,6 +46,9 @@ struct TransportDuties {
   static constexpr bool bounds_messages = true;
   /// What it drops for a peer that reads too slowly it tells (on_dropped). Off: the network drops unseen.
   static constexpr bool tells_drops = true;
+  /// A stranger's bytes it drops and tells, not necessarily each (on_refused or on_dropped). Off: nobody can see that
+  /// they arrived, and the test of them shows little.
+  static constexpr bool tells_strangers = true;
   /// Messages wait for a slow peer here, so urgent ones can overtake bulk. Off: nothing waits here, or it is no
   /// network.
   static constexpr bool overtakes_bulk = true;
@@ -66,7 +69,9 @@ struct TransportDuties {
 ///   - cut(from, to) and heal(): nothing that `from` sends reaches `to`, until all links are healed. Called on any
 ///     thread.
 ///   - inject(address, bytes): a stranger sends these bytes there, on a connection or in a datagram of its own. Blocks
-///     for no longer than it takes to hand them over, and ignores a refusal.
+///     for no longer than it takes to hand them over, and ignores a refusal. Where the transport knows its peers by
+///     their addresses and drops a stranger's bytes unread, this shows that and nothing of how it reads a peer's: test
+///     that from a peer's address.
 ///   - connect_client(config, port): a client on its way to that node, as a std::unique_ptr<TestClient>.
 ///   - limit_clients(options, most): makes it so that the transport serves no more clients at once.
 template <class H>
@@ -78,6 +83,7 @@ concept TransportHarness =
       { H::holds_until_end_of_turn } -> std::convertible_to<bool>;
       { H::bounds_messages } -> std::convertible_to<bool>;
       { H::tells_drops } -> std::convertible_to<bool>;
+      { H::tells_strangers } -> std::convertible_to<bool>;
       { H::overtakes_bulk } -> std::convertible_to<bool>;
       { H::patience } -> std::convertible_to<std::chrono::milliseconds>;
     };

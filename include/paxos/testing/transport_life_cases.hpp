@@ -33,6 +33,7 @@ template <TransportHarness H>
 struct TransportLifeCases {
   static std::vector<ConformanceCase> all() {
     return {{"any event may call stop() and nothing is told after it", &stop_in_an_event},
+            {"any event may destroy it and nothing is told after it", &destroyed_in_an_event},
             {"it may be destroyed at any moment", &destroyed_at_any_moment},
             {"its context may go with what it left there", &context_goes},
             {"nodes stop and start at random moments under load", &storm},
@@ -40,35 +41,95 @@ struct TransportLifeCases {
   }
 
   static void stop_in_an_event() {
-    for (const std::string_view event : {"on_message", "on_peer_up", "on_peer_down"}) {
+    for (const std::string_view event : events_of_harness()) Ending{event}.run(&TestNode<H>::stop);
+  }
+  static void destroyed_in_an_event() {
+    for (const std::string_view event : events_of_harness()) Ending{event}.run(&TestNode<H>::destroy);
+  }
+
+  /// Those that this transport and its harness can bring about.
+  static std::vector<std::string_view> events_of_harness() {
+    std::vector<std::string_view> found{"on_message", "on_peer_up", "on_peer_down"};
+    if (H::bounds_messages || H::tells_drops) found.push_back("on_dropped");
+    if (H::greets) found.insert(found.end(), {"on_refused", "on_outdated"});
+    if (MakesClients<H>) found.insert(found.end(), {"on_client_message", "on_client_gone"});
+    return found;
+  }
+
+  /// Node 2 of three ends inside of its first event of that name.
+  struct Ending {
+    explicit Ending(std::string_view its_event) : event(its_event) {
+      world.config.peer_queue_bytes_max = 2 * world.config.frame_bytes_max();
+    }
+
+    void run(void (TestNode<H>::*end)()) {
       CAPTURE(event);
-      World<H> world{3};
       world.start_all();
       if (event != "on_peer_up") REQUIRE(world.all_reach_each_other());
-      TestNode<H>& node = world.at(2);
-      bool has_stopped = false;
-      node.on_any = [&](std::string_view told) {
-        if (has_stopped || told != event) return;
-        has_stopped = true;
-        for (int twice = 0; twice < 2; ++twice) {
-          node.stop();
-          node.send_now(NodeId{1}, ReadIndex{1});
-          node.send(ClientId{1}, ReadIndexReply{1, true, Slot{1}});
-          node.end_turn();
-        }
+      if (event == "on_outdated") become_outdated();
+      bool has_ended = false;
+      world.at(2).on_any = [&](std::string_view told) {
+        if (has_ended || told != event) return;
+        has_ended = true;
+        end_twice(end);
       };
-      if (event == "on_peer_down") world.destroy(3);
-      REQUIRE(world.run_until([&] { return has_stopped; },
-                              [&] {
-                                for (std::uint64_t i = 0; i < 5; ++i) world.at(1).send_now(NodeId{2}, ReadIndex{i});
-                              }));
-      if (event == "on_peer_down") world.start(3);
+      begin();
+      REQUIRE(world.run_until([&] { return has_ended; }, [&] { provoke(); }));
+      world.at(3).is_paused = false;
+      if (event == "on_peer_down" || event == "on_refused") world.start(3);
       REQUIRE(world.time_passes(1, 3));
       CHECK_FALSE(world.at(1).has_heard(NodeId{2}, ReadIndex{1}));
       world.start(2);
       CHECK(world.reaches(1, 2));
     }
-  }
+
+   private:
+    void end_twice(void (TestNode<H>::*end)()) {
+      TestNode<H>& node = world.at(2);
+      for (int twice = 0; twice < 2; ++twice) {
+        (node.*end)();
+        if (!node.is_made()) continue;
+        node.send_now(NodeId{1}, ReadIndex{1});
+        node.send(ClientId{1}, ReadIndexReply{1, true, Slot{1}});
+        node.end_turn();
+      }
+    }
+    /// Its peers have met a newer life of it.
+    void become_outdated() {
+      world.start(2);
+      REQUIRE(world.all_reach_each_other());
+      world.start(world.config_of(2), first_life_of(NodeId{2}).next(23).next(24));
+    }
+    void begin() {
+      if (event == "on_peer_down") world.destroy(3);
+      if (event == "on_dropped") world.at(3).is_paused = true;
+      if (event == "on_refused") {
+        Config stranger = world.config_of(3);
+        stranger.cluster = "other";
+        world.start(stranger, first_life_of(NodeId{3}));
+      }
+    }
+    void provoke() {
+      for (std::uint64_t i = 0; i < 5; ++i) world.at(1).send_now(NodeId{2}, ReadIndex{i});
+      if (event == "on_dropped") {
+        world.at(2).send_now(NodeId{3}, message_of(world.config.frame_bytes_max() + 1, 1));
+        for (int i = 0; i < 8; ++i) world.at(2).send_now(NodeId{3}, message_of(world.config.frame_bytes_max() / 2, 1));
+      }
+      if constexpr (MakesClients<H>)
+        if (event.starts_with("on_client")) provoke_with_client();
+    }
+    void provoke_with_client() {
+      TestNode<H>& node = world.at(2);
+      if (!client && node.client_messages.empty())
+        client = world.harness.connect_client(node.config, node.net().port());
+      if (client) client->send(ReadIndex{6});
+      if (event == "on_client_gone" && !node.client_messages.empty()) client.reset();
+    }
+
+    std::string_view event;
+    World<H> world{3};
+    std::unique_ptr<TestClient> client;
+  };
 
   /// At each of the first moments of its life, with a message on its way and one that waits.
   static void run_handlers_and_leave(int handlers, bool is_drained) {

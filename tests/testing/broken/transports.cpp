@@ -42,7 +42,9 @@ constexpr std::string_view faults[] = {"none",
                                        "remembers_no_disk",
                                        "serves_all_clients",
                                        "tells_on_another_thread",
-                                       "drops_the_too_large_untold"};
+                                       "drops_the_too_large_untold",
+                                       "tells_a_refusal_twice",
+                                       "is_never_reached_by_strangers"};
 std::string_view fault = "none";
 
 class BrokenTransport {
@@ -115,6 +117,11 @@ class BrokenTransport {
         tell(peer);
         tell(peer);
       };
+    if (fault == "tells_a_refusal_twice")
+      events.on_refused = [tell = events.on_refused](std::string_view text) {
+        tell(text);
+        tell(text);
+      };
     if (fault == "tells_gone_twice")
       events.on_client_gone = [tell = events.on_client_gone](ClientId client) {
         tell(client);
@@ -137,6 +144,9 @@ struct BrokenHarness : TcpHarnessOf<BrokenTransport> {
   static inline std::chrono::milliseconds patience{1'000};  // most of these never do what is waited for
 
   using TcpHarnessOf::TcpHarnessOf;
+  void inject(const std::string& address, std::span<const std::byte> bytes) {
+    if (fault != "is_never_reached_by_strangers") TcpHarnessOf::inject(address, bytes);
+  }
 };
 
 const testing::TransportConformance<BrokenHarness> tests{"Broken"};
