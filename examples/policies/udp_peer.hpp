@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <paxos/core/archive.hpp>
+#include <paxos/core/bytes.hpp>
 #include <paxos/core/node_id.hpp>
 #include <paxos/core/store_life.hpp>
 #include <paxos/core/time.hpp>
@@ -23,10 +24,12 @@ inline constexpr std::size_t datagram_bytes_max = 65507;
 // frame a ticket stands before the message. A ticket is what the receiver gave this very life of the sender when it
 // greeted: so nothing gets in of a life that was not judged, and nothing old once there is a newer one.
 
+// A hello and its answer stand in it as bytes with a length, for decode_hello(): a later release may append to them.
+
 /// "I am this node on this disk; let me in." As long as the longest answer, so that nobody can be made to send much to
 /// a third by forging little.
 struct UdpGreeting {
-  paxos::Hello hello;
+  paxos::Bytes hello;          ///< a paxos::Hello
   std::uint64_t question = 0;  ///< the answer repeats it: whoever has not heard the question cannot answer
   std::string padding = {};
 
@@ -36,7 +39,7 @@ struct UdpGreeting {
   }
 };
 struct UdpAnswer {
-  paxos::HelloReply reply;
+  paxos::Bytes reply;  ///< a paxos::HelloReply
   std::uint64_t question = 0;
   std::uint64_t ticket = 0;  ///< goes with each message to the answering node; 0: refused
 
@@ -48,7 +51,17 @@ struct UdpAnswer {
 
 /// What a node keeps of one peer: the way there, the way from there, and what waits for it.
 struct UdpPeer {
-  UdpPeer(paxos::NodeId peer, std::uint64_t our_question) : id(peer), question(our_question) {}
+  /// Questions count up from `first_question`, which nobody can guess.
+  UdpPeer(paxos::NodeId peer, std::uint64_t first_question)
+      : id(peer), asked(first_question), answered_question(first_question) {}
+
+  /// Each question is answered once, and none that was asked before one that was answered: whatever comes late, from an
+  /// earlier life perhaps, is old news.
+  [[nodiscard]] bool take_answer_to(std::uint64_t question) {
+    if (question - answered_question - 1 >= asked - answered_question) return false;
+    answered_question = question;
+    return true;
+  }
 
   /// False when its queue is full. Bulk gets a quarter of it.
   [[nodiscard]] bool push(paxos::Buffer datagram, bool is_bulk, std::size_t bytes_max) {
@@ -64,7 +77,8 @@ struct UdpPeer {
   }
 
   paxos::NodeId id;
-  std::uint64_t question;  ///< of our greetings
+  std::uint64_t asked;              ///< the last question of ours
+  std::uint64_t answered_question;  ///< the last one that was answered
 
   std::uint64_t ticket = 0;     ///< what it gave us; 0: it is down, or has not let us in
   paxos::StoreLife life_there;  ///< whose ticket that is

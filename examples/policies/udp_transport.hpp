@@ -168,8 +168,8 @@ class UdpWire : public std::enable_shared_from_this<UdpWire> {
       if (!error && !self->is_stopped_) self->greet_all();
     });
   }
-  void greet(const udp::endpoint& to, const UdpPeer& peer) {
-    UdpGreeting greeting{greeter_.hello_to(peer.id), peer.question};
+  void greet(const udp::endpoint& to, UdpPeer& peer) {
+    UdpGreeting greeting{paxos::encoded(greeter_.hello_to(peer.id)), ++peer.asked};
     paxos::Buffer bare;
     paxos::encode(bare, greeting);
     greeting.padding.resize(greeting_bytes - std::min(greeting_bytes, bare.size()));
@@ -178,9 +178,10 @@ class UdpWire : public std::enable_shared_from_this<UdpWire> {
 
   void on_greeting(UdpPeer& peer, std::span<const std::byte> payload) {
     UdpGreeting greeting;
-    if (payload.size() < greeting_bytes || !paxos::decode(payload, greeting))
+    paxos::Hello hello;
+    if (payload.size() < greeting_bytes || !paxos::decode(payload, greeting) ||
+        !paxos::decode_hello(greeting.hello.span(), hello))
       return on_malformed(peer, "a malformed greeting");
-    const paxos::Hello& hello = greeting.hello;
     // A life that was let in need not be judged again each time that it says it is there.
     const bool is_known = peer.given != 0 && hello == known_hello(peer);
     paxos::Refusal refusal;
@@ -195,9 +196,10 @@ class UdpWire : public std::enable_shared_from_this<UdpWire> {
       peer.life_here = hello.life;
     }
     const std::string text = refusal.text;
-    UdpAnswer answer{greeter_.reply(hello, std::move(refusal)), greeting.question, text.empty() ? peer.given : 0};
-    answer.reply.reason.resize(std::min(answer.reply.reason.size(), reason_bytes_max));
-    send_frame(sender_, paxos::FrameKind::hello_reply, answer);
+    paxos::HelloReply reply = greeter_.reply(hello, std::move(refusal));
+    reply.reason.resize(std::min(reply.reason.size(), reason_bytes_max));
+    send_frame(sender_, paxos::FrameKind::hello_reply,
+               UdpAnswer{paxos::encoded(reply), greeting.question, text.empty() ? peer.given : 0});
     if (is_new && peer.ticket == 0) greet(sender_, peer);  // it is there: do not let it wait for us
     if (std::exchange(peer.refusal_here, text) != text)
       refused("refused node " + paxos::to_string(peer.id) + ": " + text);
@@ -211,12 +213,13 @@ class UdpWire : public std::enable_shared_from_this<UdpWire> {
 
   void on_answer(UdpPeer& peer, const paxos::Frame& frame) {
     UdpAnswer answer;
-    if (!paxos::decode(frame.payload, answer)) return on_malformed(peer, "a malformed answer");
-    if (answer.question != peer.question) return;
-    const paxos::HelloReply& reply = answer.reply;
+    paxos::HelloReply reply;
+    if (!paxos::decode(frame.payload, answer) || !paxos::decode_hello(answer.reply.span(), reply))
+      return on_malformed(peer, "a malformed answer");
+    if (!peer.take_answer_to(answer.question)) return;
     const bool is_known = peer.ticket != 0 && reply.accepted && reply.life == peer.life_there && reply.node == peer.id;
     const paxos::Refusal ours = is_known ? paxos::Refusal{} : greeter_.refusal_of(peer.id, reply);
-    if (reply.accepted && ours.is_welcome() && answer.ticket != 0) return go_up(peer, answer);
+    if (reply.accepted && ours.is_welcome() && answer.ticket != 0) return go_up(peer, answer.ticket, reply.life);
     const std::string name = "node " + paxos::to_string(peer.id);
     const std::string text = reply.accepted ? "this node refuses " + name + ": " + ours.text
                                             : name + " refuses this node: " + paxos::detail::printable(reply.reason);
@@ -227,9 +230,9 @@ class UdpWire : public std::enable_shared_from_this<UdpWire> {
       tell(events_.on_outdated, peer.id, text);
   }
 
-  void go_up(UdpPeer& peer, const UdpAnswer& answer) {
-    const bool was_up = std::exchange(peer.ticket, answer.ticket) != 0;
-    peer.life_there = answer.reply.life;
+  void go_up(UdpPeer& peer, std::uint64_t ticket, const paxos::StoreLife& life) {
+    const bool was_up = std::exchange(peer.ticket, ticket) != 0;
+    peer.life_there = life;
     peer.answered = std::chrono::steady_clock::now();
     peer.is_down_told = false;
     peer.refusal_there.clear();

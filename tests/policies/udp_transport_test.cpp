@@ -40,6 +40,8 @@ struct Rig {
     events.on_message = [this](NodeId from, Message&& message) { heard.emplace_back(from, std::move(message)); };
     events.on_dropped = [this](NodeId, std::string_view why) { dropped.emplace_back(why); };
     events.on_refused = [this](std::string_view why) { refused.emplace_back(why); };
+    events.on_peer_up = [this](NodeId) { ++ups; };
+    events.on_peer_down = [this](NodeId, std::string_view) { ++downs; };
     node = std::make_unique<UdpTransport>(io.get_executor(), config, life_of_1, std::move(events));
     node->start();
   }
@@ -61,26 +63,61 @@ struct Rig {
     });
     peer.send_to(asio::buffer(datagram), place_of(0));
   }
-  [[nodiscard]] UdpGreeting greeting(const StoreLife& life) const {
+  [[nodiscard]] Hello hello(const StoreLife& life) const {
     Config own = config;
     own.id = NodeId{2};
-    return {Greeter{own, life}.hello_to(NodeId{1}), 77, std::string(1200, ' ')};
+    return Greeter{own, life}.hello_to(NodeId{1});
+  }
+  [[nodiscard]] UdpGreeting greeting(const StoreLife& life) const { return greeting(hello(life)); }
+  [[nodiscard]] static UdpGreeting greeting(const Hello& hello) { return {encoded(hello), 77, std::string(1200, ' ')}; }
+  [[nodiscard]] static UdpAnswer welcome(const StoreLife& life, std::uint64_t question, std::uint64_t ticket) {
+    return {encoded(HelloReply{true, {}, NodeId{2}, life}), question, ticket};
+  }
+  /// As a later release might say it.
+  [[nodiscard]] static Bytes lengthened(const Bytes& handshake) {
+    Buffer bytes{handshake.span().begin(), handshake.span().end()};
+    bytes.resize(bytes.size() + 9, std::byte{5});
+    return Bytes{bytes};
+  }
+  /// The node's next question that it has not asked before.
+  [[nodiscard]] std::uint64_t question() {
+    const std::uint64_t before = asked;
+    REQUIRE(run_until([&] {
+      UdpGreeting greeting;
+      if (read(FrameKind::hello, greeting) > 0) asked = greeting.question;
+      return asked != before;
+    }));
+    return asked;
+  }
+  /// What the next message to node 2 carries.
+  [[nodiscard]] std::uint64_t ticket_in_use() {
+    std::uint64_t used = 0;
+    node->send(NodeId{2}, ReadIndex{1});
+    node->end_turn();
+    REQUIRE(run_until([&] { return read(FrameKind::message, used) > 0; }));
+    return used;
   }
   /// The size of the next answer to a greeting; its ticket is kept.
   [[nodiscard]] std::size_t answer() {
     std::size_t size = 0;
     run_until([&] {
-      std::error_code error;
-      Buffer bytes(65536);
-      bytes.resize(peer.receive(asio::buffer(bytes), 0, error));
       UdpAnswer answer;
-      if (error || bytes[6] != std::byte{2} || !decode(std::span<const std::byte>{bytes}.subspan(28), answer))
-        return false;
+      size = read(FrameKind::hello_reply, answer);
       ticket = answer.ticket;
-      size = bytes.size();
-      return true;
+      return size > 0;
     });
     return size;
+  }
+  /// The size of the next datagram, which begins with that; 0 when there is none or it is of another kind.
+  template <class Content>
+  [[nodiscard]] std::size_t read(FrameKind kind, Content& content) {
+    std::error_code error;
+    Buffer bytes(65536);
+    bytes.resize(peer.receive(asio::buffer(bytes), 0, error));
+    if (error || bytes[6] != static_cast<std::byte>(kind)) return 0;
+    Decoder decoder{std::span<const std::byte>{bytes}.subspan(frame_header_bytes)};
+    decoder(content);
+    return decoder.ok() ? bytes.size() : 0;
   }
   bool run_until(const std::function<bool()>& condition) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{30};
@@ -98,6 +135,8 @@ struct Rig {
   std::vector<std::pair<NodeId, Message>> heard;
   std::vector<std::string> dropped, refused;
   std::uint64_t ticket = 0;
+  std::uint64_t asked = 0;
+  int ups = 0, downs = 0;
   std::unique_ptr<UdpTransport> node;
 };
 
@@ -121,23 +160,60 @@ TEST_CASE("udp: a message counts with the ticket that was given to the sender's 
   CHECK(rig.heard == std::vector<std::pair<NodeId, Message>>{{NodeId{2}, ReadIndex{5}}});
 }
 
+TEST_CASE("udp: a late answer of an earlier life, or of an earlier ticket, changes nothing", "[udp]") {
+  Rig rig;
+  const StoreLife second = life_of_2.next(3);
+  const std::uint64_t first_question = rig.question();
+  rig.say(FrameKind::hello_reply, Rig::welcome(life_of_2, first_question, 7));
+  REQUIRE(rig.run_until([&] { return rig.ups == 1; }));
+  CHECK(rig.ticket_in_use() == 7);
+  const std::uint64_t second_question = rig.question();
+  CHECK(second_question != first_question);
+  rig.say(FrameKind::hello_reply, Rig::welcome(second, second_question, 8));
+  REQUIRE(rig.run_until([&] { return rig.ticket_in_use() == 8; }));
+  for (const std::uint64_t late : {first_question, second_question}) {
+    rig.say(FrameKind::hello_reply, Rig::welcome(life_of_2, late, 7));
+    rig.say(FrameKind::hello_reply, Rig::welcome(second, late, 6));
+  }
+  rig.say(FrameKind::hello, rig.greeting(second));
+  REQUIRE(rig.answer() > 0);  // it has read all of that
+  CHECK(rig.ticket_in_use() == 8);
+  CHECK(rig.ups == 1);
+  CHECK(rig.downs == 0);
+  CHECK(rig.refused.empty());
+}
+
+TEST_CASE("udp: fields that a later release appends to a hello or to its answer are passed over", "[udp]") {
+  Rig rig;
+  UdpAnswer answer = Rig::welcome(life_of_2, rig.question(), 7);
+  answer.reply = Rig::lengthened(answer.reply);
+  rig.say(FrameKind::hello_reply, answer);
+  CHECK(rig.run_until([&] { return rig.ups == 1; }));
+  UdpGreeting greeting = rig.greeting(life_of_2);
+  greeting.hello = Rig::lengthened(greeting.hello);
+  rig.say(FrameKind::hello, greeting);
+  CHECK(rig.answer() > 0);
+  CHECK(rig.ticket != 0);
+  CHECK(rig.dropped.empty());
+}
+
 TEST_CASE("udp: no answer is longer than the question, and a short question has none", "[udp]") {
   Rig rig;
-  UdpGreeting greeting = rig.greeting({102, 64, std::vector<std::uint64_t>(64, 7)});
+  Hello hello = rig.hello({102, 64, std::vector<std::uint64_t>(64, 7)});
   SECTION("welcome") {}
-  SECTION("refused") { greeting.hello.cluster = std::string(255, 'x'); }
+  SECTION("refused") { hello.cluster = std::string(255, 'x'); }
   SECTION("short") {
+    UdpGreeting greeting = Rig::greeting(hello);
     greeting.padding.clear();
     rig.say(FrameKind::hello, greeting);
     REQUIRE(rig.run_until([&] { return !rig.dropped.empty(); }));
     CHECK(rig.dropped.front() == "a malformed greeting");
-    greeting.padding.resize(1200);
   }
-  rig.say(FrameKind::hello, greeting);
+  rig.say(FrameKind::hello, Rig::greeting(hello));
   const std::size_t size = rig.answer();
   CHECK(size > 0);
   CHECK(size <= 1200);
-  CHECK((rig.ticket == 0) == (greeting.hello.cluster != "paxos"));
+  CHECK((rig.ticket == 0) == (hello.cluster != "paxos"));
 }
 
 TEST_CASE("udp: random bytes from a member's address leave a node serving", "[udp]") {
