@@ -1,6 +1,9 @@
 # Copyright (c) the paxos authors. MIT licence.
 #
-# What only our own targets get. They link paxos_warnings; nobody else ever sees it.
+# What only our own targets get. They link paxos_warnings; nobody else ever sees it, or these switches.
+option(PAXOS_WERROR "Warnings in our own targets are errors" OFF)
+set(PAXOS_SANITIZE "" CACHE STRING "Sanitizers for our own targets, as in -fsanitize=")
+option(PAXOS_COVERAGE "Instrument our own targets for gcov" OFF)
 
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
