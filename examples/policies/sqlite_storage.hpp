@@ -37,13 +37,12 @@ class SqliteStorage {
   explicit SqliteStorage(const paxos::Config& config, const char* vfs = nullptr)
       : directory_(files_, config), writer_(prepared_file(), open_flags(), vfs) {
     configure();
-    // What a process left that died, or whose flush failed, may be in the system's cache and not on the disk. A whole
-    // checkpoint writes it anew and syncs it: nothing is believed before.
-    writer_.run("PRAGMA wal_checkpoint(TRUNCATE)");
+    make_durable();
     begin_life();
     read_log();
     if (directory_.is_new()) directory_.finish_creation();
     reader_.emplace(file(), SQLITE_OPEN_READWRITE, vfs);
+    reader_->run("PRAGMA cache_size = 0");  // the system has a cache; another would hide a disk that fails
     select_.emplace(reader_->get(), "SELECT id, body, checksum FROM log WHERE id = ?1");
   }
 
@@ -128,13 +127,19 @@ class SqliteStorage {
 
   // [snippet: peers]
   [[nodiscard]] paxos::Refusal refusal_of_peer(paxos::NodeId peer, const paxos::StoreLife& life) {
-    const std::lock_guard writing{writer_mutex_};
-    paxos::Refusal refusal = peers_.refusal_of(peer, life, "'" + file() + "'");
-    if (!refusal.is_welcome() || peers_.has_met(peer, life)) return refusal;
+    {
+      const std::lock_guard lock{mutex_};
+      paxos::Refusal refusal = peers_.refusal_of(peer, life, "'" + file() + "'");
+      if (!refusal.is_welcome() || peers_.has_met(peer, life)) return refusal;
+    }
+    const std::lock_guard writing{writer_mutex_};  // a new life is rare, and waits for the flush that runs
+    if (const paxos::Status failed = failure(); !failed.ok()) throw paxos::StorageError(failed.text);
     put_fact(static_cast<std::int64_t>(peer.value()), life.newest());
+    const std::lock_guard lock{mutex_};
     peers_.meet(peer, life.newest());
     return {};
   }
+  /// Tries it on a disk that failed as well: at worst it is in vain.
   void mark_outdated(paxos::NodeId peer) {
     const std::lock_guard writing{writer_mutex_};
     own_.outdated_by = peer;
@@ -183,6 +188,19 @@ class SqliteStorage {
     } else if (const std::string format = writer_.text_of("PRAGMA user_version"); format != "1") {
       throw paxos::StorageError("'" + file() + "' has format " + format + ", and this program reads format 1");
     }
+  }
+
+  /// What a process left that died, or whose flush failed, may be in the system's cache and not on the disk. A whole
+  /// checkpoint writes it anew and syncs it: nothing is believed before.
+  void make_durable() {
+    bool is_whole = false;
+    Statement checkpoint{writer_.get(), "PRAGMA wal_checkpoint(TRUNCATE)"};
+    checkpoint.run([&](Statement& row) { is_whole = row.integer(0) == 0; });
+    if (!is_whole)
+      throw paxos::StorageError("'" + file() +
+                                "' is in use by another program (a reader, a backup), so that what its " +
+                                "write-ahead log has cannot be made durable, and must not be believed; end that "
+                                "program, and start the node again");
   }
 
   void begin_life() {
@@ -234,7 +252,7 @@ class SqliteStorage {
       writer_.roll_back();
       if (is_passing(error.code)) return {paxos::Errc::storage_full, "'" + file() + "': " + error.what()};
       fail(error.what());
-      return failure_;
+      return failure();
     }
   }
   template <class Fact>
@@ -249,6 +267,10 @@ class SqliteStorage {
   [[nodiscard]] static bool is_passing(int code) {
     return code == SQLITE_FULL || code == SQLITE_NOMEM || (code & 0xff) == SQLITE_CANTOPEN;
   }
+  [[nodiscard]] paxos::Status failure() const {
+    const std::lock_guard lock{mutex_};
+    return failure_;
+  }
   /// For good: what the disk holds is unknown.
   void fail(const std::string& what) {
     const std::lock_guard lock{mutex_};
@@ -262,12 +284,12 @@ class SqliteStorage {
   std::mutex writer_mutex_;  ///< for these
   Connection writer_;
   Own own_;
-  paxos::LivesMet peers_;
 
   std::optional<Connection> reader_;  ///< the thread that reads
   std::optional<Statement> select_;
 
   mutable std::mutex mutex_;  ///< for all below; nobody does input or output under it
+  paxos::LivesMet peers_;     ///< as the database has them
   paxos::LogIndex<std::int64_t> index_;
   std::deque<Row> unflushed_;  ///< rows behind the last one in the database, in order
   std::int64_t last_id_ = 0;

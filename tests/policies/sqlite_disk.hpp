@@ -30,6 +30,7 @@ class SqliteDisk {
     vfs_.szOsFile = static_cast<int>(sizeof(File)) + real_->szOsFile;
     vfs_.xOpen = &open;
     vfs_.xDelete = &remove;
+    vfs_.xSleep = &sleep;
     sqlite3_vfs_register(&vfs_, 0);
   }
   SqliteDisk(const SqliteDisk&) = delete;
@@ -40,6 +41,7 @@ class SqliteDisk {
 
   bool fails_writes = false, fails_syncs = false, fails_reads = false, is_full = false;
   bool dies_at_sync = false;  ///< stop(), before the next one does anything
+  bool skips_pauses = false;  ///< who waits for a lock tries as often as ever, and at once
 
   void hold_sync() { set_hold(true); }
   void release_sync() { set_hold(false); }
@@ -105,6 +107,11 @@ class SqliteDisk {
     if (disk->is_dead_) return SQLITE_OK;
     if (const auto cache = disk->caches_.find(name); cache != disk->caches_.end()) cache->second = {};
     return disk->real_->xDelete(disk->real_, name, 0);
+  }
+
+  static int sleep(sqlite3_vfs* vfs, int microseconds) {
+    auto* disk = static_cast<SqliteDisk*>(vfs->pAppData);
+    return disk->skips_pauses ? microseconds : disk->real_->xSleep(disk->real_, microseconds);
   }
 
   static int read(sqlite3_file* file, void* into, int count, sqlite3_int64 at) {

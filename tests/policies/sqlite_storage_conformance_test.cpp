@@ -48,7 +48,8 @@ class SqliteHarness {
   void hold_flush() { disk_.hold_sync(); }
   void wait_until_held() { disk_.wait_until_held(); }
   void release_flush() { disk_.release_sync(); }
-  /// One bit of the database that is not free space.
+  /// One bit of the database that is not free space. Not of its write-ahead log: to SQLite damage there is the log's
+  /// end, so that this storage would fail (docs/storage.md says so).
   void damage(std::uint64_t seed) {
     Random random{seed};
     const std::string bytes = test::image_of(dir_ / "data").at("log.sqlite");

@@ -67,7 +67,7 @@ concept NodeStorage = Storage<S> && std::constructible_from<S, const Config&> &&
 /// Both calls may throw.
 ///
 /// refusal_of_peer() says whether the peer may come in that life (the rule: LivesMet), and remembers a new one durably
-/// before it answers. It is asked at every greeting.
+/// before it answers. It is asked at every greeting, and must not wait for a flush unless the life is new.
 ///
 /// mark_outdated() notes durably that `peer` has met a newer life of this storage, which is never opened again then.
 template <class S>
