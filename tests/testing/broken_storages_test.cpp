@@ -1,8 +1,11 @@
 // Copyright (c) the paxos authors. MIT licence.
 //
 // A suite counts when it catches storages that are wrong.
+#include <unistd.h>
+
 #include <exception>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -134,8 +137,14 @@ TEST_CASE("each mistake of a storage is found by the test of that duty", "[stora
       {peer_in_spite_of_failure, "a peer that cannot be remembered"},
       {mark_is_forgotten, "an outdated storage is never opened again"},
       {opens_for_anybody, "belongs to one node"},
+      {opens_for_another_node, "belongs to one node"},
+      {opens_for_other_clusters, "belongs to one node"},
+      {reads_need_no_disk, "a read that fails gives nothing"},
+      {peers_wait_for_flush, "nobody waits for a flush that hangs"},
+      {flush_throws_elsewhere, "run beside a flush"},
+      {append_throws_late, "run beside a flush"},
   };
-  CHECK(expected.size() == static_cast<std::size_t>(opens_for_anybody));
+  CHECK(expected.size() == static_cast<std::size_t>(append_throws_late));
   for (const auto& [made, duty] : expected) {
     mistake = made;
     const auto found = complaints<ToyHarness>(duty);
@@ -143,6 +152,19 @@ TEST_CASE("each mistake of a storage is found by the test of that duty", "[stora
     CAPTURE(static_cast<int>(made), duty);
     CHECK(found.size() == 1);
   }
+}
+
+TEST_CASE("whatever is thrown in a process that is to die ends there, and is told here", "[storage_suite]") {
+  const auto in_the_other = [](auto work) {
+    try {
+      testing::in_a_process_that_dies(work);
+    } catch (int) {
+      ::_exit(0);  // the copy left its place
+    }
+  };
+  CHECK_THROWS_AS(in_the_other([] { throw 7; }), testing::DutyBroken);
+  CHECK_THROWS_AS(in_the_other([] { throw std::runtime_error("words"); }), testing::DutyBroken);
+  CHECK_NOTHROW(in_the_other([] {}));
 }
 
 TEST_CASE("a storage without a lock is found", "[storage_suite]") {

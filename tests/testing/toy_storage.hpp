@@ -9,6 +9,7 @@
 #include <mutex>
 #include <optional>
 #include <stdexcept>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -60,6 +61,12 @@ enum class Mistake {
   peer_in_spite_of_failure,  //
   mark_is_forgotten,         //
   opens_for_anybody,         //
+  opens_for_another_node,    ///< of its cluster
+  opens_for_other_clusters,  //
+  reads_need_no_disk,        //
+  peers_wait_for_flush,      //
+  flush_throws_elsewhere,    ///< on another thread than the one that opened it
+  append_throws_late,        //
 };
 inline Mistake mistake = Mistake::none;
 inline bool makes(Mistake one) { return mistake == one; }
@@ -120,11 +127,14 @@ class ToyStorage {
   WriteTicket append(const Record& record) {
     if (makes(Mistake::append_waits_for_flush)) const std::lock_guard wait{flush_mutex_};
     const std::lock_guard lock{mutex_};
+    if (makes(Mistake::append_throws_late) && appended_ == 1000) throw std::runtime_error("too many");
     add(record);
     unflushed_.push_back(record);
     return WriteTicket{++appended_};
   }
   Status flush() {
+    if (makes(Mistake::flush_throws_elsewhere) && std::this_thread::get_id() != opener_)
+      throw std::runtime_error("not my thread");
     const std::lock_guard flushing{flush_mutex_};
     std::size_t count = 0;
     {
@@ -167,7 +177,7 @@ class ToyStorage {
     if (makes(Mistake::reads_miss_flushing) && place_.is_held) return std::nullopt;
     if (slot == Slot{} || slot > state_.chosen_through()) return std::nullopt;
     if (makes(Mistake::read_gives_flushed_only) && !unflushed_.empty()) return std::nullopt;
-    if (place_.is_unreadable) {
+    if (place_.is_unreadable && !makes(Mistake::reads_need_no_disk)) {
       has_failed_ = !makes(Mistake::failed_read_is_silent);
       return std::nullopt;
     }
@@ -179,6 +189,7 @@ class ToyStorage {
 
   [[nodiscard]] const StoreLife& life() const { return place_.life; }
   Refusal refusal_of_peer(NodeId peer, const StoreLife& life) {
+    if (makes(Mistake::peers_wait_for_flush)) const std::lock_guard wait{flush_mutex_};
     LivesMet& peers = makes(Mistake::peers_are_forgotten) ? own_peers_ : place_.cached_peers;
     Refusal refusal = peers.refusal_of(peer, life, "memory");
     if (makes(Mistake::incarnations_are_ignored) && refusal.code == RefusalCode::other) refusal = {};
@@ -244,6 +255,7 @@ class ToyStorage {
   static inline std::uint64_t nonce_ = 0;
 
   ToyPlace& place_;
+  std::thread::id opener_ = std::this_thread::get_id();
   LivesMet own_peers_;
   std::mutex flush_mutex_;
   mutable std::mutex mutex_;
@@ -264,8 +276,11 @@ struct ToyHarness {
     ToyStorage::current = &place;
     return std::make_unique<ToyStorage>(Config{});
   }
-  void open_as(const std::string&, NodeId) {
-    if (!makes(Mistake::opens_for_anybody)) throw std::runtime_error("the place of another node");
+  void open_as(const std::string& cluster, NodeId node) {
+    if (makes(Mistake::opens_for_anybody)) return;
+    if ((cluster != "paxos" && !makes(Mistake::opens_for_other_clusters)) ||
+        (node != NodeId{1} && !makes(Mistake::opens_for_another_node)))
+      throw std::runtime_error("the place of another node");
   }
   void cut_power() { is_cut = true; }
   void kill() {}

@@ -4,9 +4,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
-#include <exception>
 
+#include <paxos/core/error.hpp>
 #include <paxos/testing/storage_model.hpp>
 
 namespace paxos::testing {
@@ -21,14 +22,14 @@ void in_a_process_that_dies(Work&& work) {
   if (child == 0) {
     try {
       work();
-    } catch (const std::exception& error) {
-      std::fprintf(stderr, "in the process that was to die: %s\n", error.what());
+    } catch (...) {
+      std::fprintf(stderr, "in the process that was to die: %s\n", paxos::detail::text_of_current_exception().c_str());
       ::_exit(1);
     }
     ::_exit(0);
   }
   int status = -1;
-  ::waitpid(child, &status, 0);
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
   demand(WIFEXITED(status) && WEXITSTATUS(status) == 0, "another process failed at this (its text is on stderr)");
 }
 

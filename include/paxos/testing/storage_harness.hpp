@@ -47,7 +47,8 @@ concept FailsWrites = requires(H& harness) {
   harness.heal();
 };
 
-/// fail_reads(): until heal() the disk answers each read with an error.
+/// fail_reads(): until heal() the disk answers each read with an error. Some read() must come to need the disk then: a
+/// storage that has all in memory leaves this out.
 template <class H>
 concept FailsReads = requires(H& harness) {
   harness.fail_reads();
@@ -75,8 +76,7 @@ concept HoldsFlush = requires(H& harness) {
   harness.release_flush();
 };
 
-/// open_as(cluster, node): as open(), for another cluster or node than open() does. Nodes 1 and 2 of the cluster
-/// "another" are asked for.
+/// open_as(cluster, node): as open(), for that node of that cluster; open() must be for node 1 of the cluster "paxos".
 template <class H>
 concept OpensAsOther =
     requires(H& harness, const std::string& cluster, NodeId node) { harness.open_as(cluster, node); };

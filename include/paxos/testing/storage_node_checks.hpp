@@ -56,9 +56,13 @@ void belongs_to_one_node() {
       return false;
     }
   };
-  for (const std::uint64_t node : {1U, 2U})
-    demand(!opens("another", NodeId{node}),
-           "the storage opens for another cluster: its node would speak with another one's memory");
+  demand(!opens("another", NodeId{1}),
+         "the storage opens for another cluster: its node would speak with another one's memory");
+  demand(!opens("paxos", NodeId{2}),
+         "the storage opens for another node of its cluster: that one would vote with another one's memory");
+  demand(opens("paxos", NodeId{1}),
+         "after it refused others the storage does not open for its own node (which open() of the harness must make "
+         "node 1 of the cluster \"paxos\")");
   subject.open();
 }
 
