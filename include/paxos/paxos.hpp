@@ -9,6 +9,7 @@
 #include <paxos/client.hpp>
 #include <paxos/client/client_core.hpp>
 #include <paxos/core.hpp>
+#include <paxos/detail/platform.hpp>
 #include <paxos/node.hpp>
 #include <paxos/node/node_core.hpp>
 #include <paxos/node/unique_function.hpp>
@@ -20,7 +21,6 @@
 #include <paxos/storage/log_index.hpp>
 #include <paxos/storage/log_recovery.hpp>
 #include <paxos/storage/peer_book.hpp>
-#include <paxos/storage/platform.hpp>
 #include <paxos/storage/seal.hpp>
 #include <paxos/storage/sealed_file.hpp>
 #include <paxos/storage/segment.hpp>

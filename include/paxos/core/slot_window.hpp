@@ -23,9 +23,9 @@ class SlotWindow {
   /// Above the base, and not too far above.
   [[nodiscard]] bool admits(Slot slot) const { return slot > base_ && slots_between(base_, slot) <= limit_; }
 
-  /// Nullptr: nothing is there.
+  /// Null when nothing is there.
   [[nodiscard]] T* find(Slot slot) { return const_cast<T*>(std::as_const(*this).find(slot)); }
-  /// nullptr: nothing is there.
+  /// Null when nothing is there.
   [[nodiscard]] const T* find(Slot slot) const {
     if (slot <= base_ || slots_between(base_, slot) > entries_.size()) return nullptr;
     const auto& entry = entries_[index(slot)];

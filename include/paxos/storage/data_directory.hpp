@@ -1,7 +1,6 @@
 // Copyright (c) the paxos authors. MIT licence.
 #pragma once
 
-#include <unistd.h>
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -15,6 +14,7 @@
 #include <paxos/core/archive.hpp>
 #include <paxos/core/config.hpp>
 #include <paxos/core/node_id.hpp>
+#include <paxos/detail/platform.hpp>
 #include <paxos/storage/file_system.hpp>
 #include <paxos/storage/seal.hpp>
 #include <paxos/storage/storage_error.hpp>
@@ -101,7 +101,7 @@ class DataDirectory {
           "data_dir '" + path_ + "' is in use by " + (holder.empty() ? "another process" : "process " + holder) +
           "; two nodes on one log would ruin it: stop that one, or give this node a directory of its own");
     }
-    const std::string pid = std::to_string(::getpid()) + "\n                    ";
+    const std::string pid = std::to_string(detail::process_id()) + "\n                    ";
     // The pid only serves the message above, so a full disk is no reason to refuse here.
     static_cast<void>(files_.write_at(lock_, std::as_bytes(std::span{pid}).first(20), 0));
   }

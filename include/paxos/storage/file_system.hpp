@@ -19,7 +19,7 @@
 #include <utility>
 #include <vector>
 
-#include <paxos/storage/platform.hpp>
+#include <paxos/detail/platform.hpp>
 
 namespace paxos {
 

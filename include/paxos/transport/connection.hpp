@@ -14,7 +14,7 @@
 #include <asio/ip/tcp.hpp>
 #include <asio/write.hpp>
 
-#include <paxos/storage/platform.hpp>
+#include <paxos/detail/platform.hpp>
 #include <paxos/transport/frame.hpp>
 #include <paxos/transport/write_queue.hpp>
 

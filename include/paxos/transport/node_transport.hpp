@@ -59,6 +59,7 @@ struct TransportEvents {
 ///   - stop() ends all traffic. It may be called at any moment, from inside an event too, and more than once.
 ///     The destructor stops as well. Neither waits for anything.
 ///   - port() is where peers and clients connect; 0 when there is no such thing.
+///
 /// Whether a type keeps all this paxos/testing/transport_conformance.hpp can tell.
 template <class N>
 concept NodeTransport =

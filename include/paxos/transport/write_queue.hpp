@@ -47,7 +47,7 @@ class AcceptFrameCache {
 template <class Archive = Encoder>
 class BasicWriteQueue {
  public:
-  /// Full: dropped, the queue's bytes are used up; too_large: no receiver would take it.
+  /// What becomes of a message that is pushed.
   enum class Pushed {
     queued,     ///< it goes in its turn
     full,       ///< dropped: the queue has no place for it
@@ -89,7 +89,7 @@ class BasicWriteQueue {
     bytes_ += frame.size();
   }
 
-  /// Begin_write() has something to give.
+  /// Whether begin_write() has something to give.
   [[nodiscard]] bool has_pending() const { return urgent_.size > 0 || !bulk_.empty(); }
   /// Waiting and being written.
   [[nodiscard]] std::size_t bytes() const { return bytes_; }

@@ -54,4 +54,7 @@ inline void bound_silence([[maybe_unused]] int socket, [[maybe_unused]] unsigned
 #endif
 }
 
+/// The number by which an operator knows this process.
+[[nodiscard]] inline std::int64_t process_id() { return ::getpid(); }
+
 }  // namespace paxos::detail
