@@ -45,7 +45,7 @@ class PaxosConan(ConanFile):
 
     def package_id(self):
         # The headers are the same for every setting and requirement. The options stay: they decide what the CMake files
-        # of the package ask for.
+        # of the package ask for (docs/decisions/0013-one-package-for-all-settings.md).
         self.info.settings.clear()
         self.info.requires.clear()
 
