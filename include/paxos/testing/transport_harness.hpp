@@ -70,8 +70,8 @@ struct TransportDuties {
 ///     thread.
 ///   - inject(address, bytes): a stranger sends these bytes there, on a connection or in a datagram of its own. Blocks
 ///     for no longer than it takes to hand them over, and ignores a refusal. Where the transport knows its peers by
-///     their addresses and drops a stranger's bytes unread, this shows that and nothing of how it reads a peer's: test
-///     that from a peer's address.
+///     their addresses and drops what others send unread, this shows that and nothing of how it reads what a peer
+///     sends: test that from the address of a peer.
 ///   - connect_client(config, port): a client on its way to that node, as a std::unique_ptr<TestClient>.
 ///   - limit_clients(options, most): makes it so that the transport serves no more clients at once.
 template <class H>
