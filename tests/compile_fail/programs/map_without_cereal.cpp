@@ -1,6 +1,6 @@
 // Copyright (c) the paxos authors. MIT licence.
 // expect: give it a member serialize(Archive&), or include <paxos/cereal.hpp>
-// expect: is_left_to_cereal<std::map<int, int>
+// expect: is_left_to_cereal<std::map<int, int
 #include <map>
 
 #include <paxos/core.hpp>
