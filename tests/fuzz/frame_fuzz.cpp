@@ -67,10 +67,10 @@ Outcome parsed(std::span<const std::byte> stream, bool greets) {
     const std::uint64_t length = field(8, 4);
     if (field(0, 4) != 0x53584150)
       outcome.error = FrameError::bad_magic;
-    else if (field(4, 2) != 1)
-      outcome.error = FrameError::bad_version;
     else if (field(6, 1) < 1 || field(6, 1) > 3 || field(7, 1) != 0)
       outcome.error = FrameError::bad_kind;
+    else if (field(4, 2) != 1)
+      outcome.error = FrameError::bad_version;
     else if (length > length_max)
       outcome.error = FrameError::too_long;
     else if (field(12, 4) != 0)

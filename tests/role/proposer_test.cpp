@@ -23,6 +23,15 @@ TEST_CASE("Proposer: no Prepare leaves before its claim on the ballot is durable
   CHECK(rig.net.take() == std::vector<Sent>{{n1, Prepare{b1, s(1)}}, {n2, Prepare{b1, s(1)}}, {n3, Prepare{b1, s(1)}}});
 }
 
+TEST_CASE("Proposer: not even for the next part, if a peer answers a Prepare that never left", "[proposer]") {
+  ProposerRig rig;
+  rig.proposer.prepare(b1, s(1), WriteTicket{1}, t0);
+  CHECK(rig.proposer.on_promise(n2, Promise{b1, s(1), s(2), {}, {}}, t0));
+  CHECK(rig.net.is_silent());
+  rig.net.on_durable(WriteTicket{1});
+  CHECK(rig.net.take().back() == Sent{n2, Prepare{b1, s(2)}});
+}
+
 TEST_CASE("Proposer: a ballot is prepared once; the next must be higher", "[proposer]") {
   ProposerRig rig;
   rig.proposer.prepare(b2, s(1), WriteTicket{}, t0);

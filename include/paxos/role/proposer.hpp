@@ -108,7 +108,7 @@ class Proposer {
     report.next_slot = promise.next_slot;
     if (promise.next_slot < Slot::infinity()) {
       report.asked_at = now;
-      net_.send(from, Prepare{ballot_, promise.next_slot});
+      net_.send_after(claimed_, from, Prepare{ballot_, promise.next_slot});  // a liar answers what never left
       return true;
     }
     promised_by_.insert(*member);
