@@ -22,6 +22,7 @@
 #include <thread>
 #include <vector>
 
+#include <cereal/cereal.hpp>
 #include <paxos/paxos.hpp>
 
 namespace {

@@ -6,7 +6,6 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <variant>
 
 #include <paxos/core/archive.hpp>
 #include <paxos/core/crc32c.hpp>
@@ -39,25 +38,22 @@ struct Row {
 /// The kind of the record, and its fields.
 [[nodiscard]] inline paxos::Buffer body_of(const paxos::Record& record) {
   paxos::Buffer body{static_cast<std::byte>(record.index())};
-  std::visit([&](const auto& fields) { paxos::encode(body, fields); }, record);
+  record.visit([&](const auto& fields) { paxos::encode(body, fields); });
   return body;
 }
-template <std::size_t Kind = 0>
-[[nodiscard]] std::optional<paxos::Record> record_in(std::span<const std::byte> body) {
-  if constexpr (Kind < std::variant_size_v<paxos::Record>) {
-    if (body.empty() || std::to_integer<std::size_t>(body.front()) != Kind) return record_in<Kind + 1>(body);
-    std::variant_alternative_t<Kind, paxos::Record> fields;
-    if (paxos::decode(body.subspan(1), fields)) return fields;
-  }
-  return std::nullopt;
+[[nodiscard]] inline std::optional<paxos::Record> record_in(std::span<const std::byte> body) {
+  paxos::Record record;
+  if (body.empty() || !record.reset(std::to_integer<std::size_t>(body.front()))) return std::nullopt;
+  if (!record.visit([&](auto& fields) { return paxos::decode(body.subspan(1), fields); })) return std::nullopt;
+  return record;
 }
 
 /// The value of the record, if it has one.
 [[nodiscard]] inline std::optional<paxos::Value> value_in(std::span<const std::byte> body) {
   const auto record = record_in(body);
   if (!record) return std::nullopt;
-  if (const auto* accept = std::get_if<paxos::AcceptRecord>(&*record)) return accept->value;
-  if (const auto* learn = std::get_if<paxos::LearnRecord>(&*record)) return learn->value;
+  if (const auto* accept = get_if<paxos::AcceptRecord>(&*record)) return accept->value;
+  if (const auto* learn = get_if<paxos::LearnRecord>(&*record)) return learn->value;
   return std::nullopt;
 }
 

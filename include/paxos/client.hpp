@@ -1,7 +1,6 @@
 // Copyright (c) the paxos authors. MIT licence.
 #pragma once
 
-#include <future>
 #include <memory>
 #include <system_error>
 #include <thread>
@@ -15,7 +14,7 @@
 #include <asio/io_context.hpp>
 
 #include <paxos/client/client_core.hpp>
-#include <paxos/node/executor.hpp>
+#include <paxos/node/awaited.hpp>
 #include <paxos/policy/state_machine.hpp>
 
 namespace paxos {
@@ -64,12 +63,9 @@ class Client {
       ec = make_error_code(Errc::would_deadlock);
       return Result{};
     }
-    std::promise<std::pair<std::error_code, Result>> done;
-    async_propose(std::move(command),
-                  [&](std::error_code error, Result result) { done.set_value({error, std::move(result)}); });
-    auto [error, result] = done.get_future().get();
-    ec = error;
-    return std::move(result);
+    detail::Awaited<Result> outcome;
+    async_propose(std::move(command), outcome.handler());
+    return outcome.get(ec);
   }
   /// Completes with (std::error_code, Result); on the client's thread unless the handler has an executor of its own.
   template <class Token>
@@ -111,7 +107,7 @@ class Client {
     }
   };
 
-  [[nodiscard]] bool is_own_thread() const { return detail::is_run_by_this_thread(core_->executor()); }
+  [[nodiscard]] bool is_own_thread() const { return loop_->context.get_executor().running_in_this_thread(); }
 
   std::shared_ptr<Loop> loop_;
   std::shared_ptr<Core> core_;

@@ -16,7 +16,9 @@
 #include <paxos/core/lives_met.hpp>
 #include <paxos/core/membership.hpp>
 #include <paxos/core/message.hpp>
+#include <paxos/core/min_max.hpp>
 #include <paxos/core/node_id.hpp>
+#include <paxos/core/one_of.hpp>
 #include <paxos/core/random.hpp>
 #include <paxos/core/record.hpp>
 #include <paxos/core/refusal.hpp>

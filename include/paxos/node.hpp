@@ -9,7 +9,6 @@
 #include <asio/strand.hpp>
 #include <exception>
 #include <functional>
-#include <future>
 #include <memory>
 #include <optional>
 #include <system_error>
@@ -17,6 +16,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <paxos/node/awaited.hpp>
 #include <paxos/node/executor.hpp>
 #include <paxos/node/node_core.hpp>
 #include <paxos/storage/file_storage.hpp>
@@ -51,7 +51,8 @@ class Node {
 
   /// Runs on the user's executor, from whichever threads run that. Its context must outlive this object. Blocking calls
   /// from handlers of that context fail, even if another thread runs it too.
-  Node(asio::any_io_executor executor, Config config, Obs observer = {}, NetOptions net_options = {}) {
+  Node(asio::any_io_executor executor, Config config, Obs observer = {}, NetOptions net_options = {})
+      : is_inside_(&detail::is_run_by_this_thread<>) {
     open(asio::make_strand(std::move(executor)), std::move(config), std::move(observer), std::move(net_options));
   }
 
@@ -202,7 +203,9 @@ class Node {
     }
   };
 
-  [[nodiscard]] bool is_own_thread() const { return detail::is_run_by_this_thread(core_->executor()); }
+  [[nodiscard]] bool is_own_thread() const {
+    return loop_ ? loop_->context.get_executor().running_in_this_thread() : is_inside_(core_->executor());
+  }
 
   void open(asio::any_io_executor executor, Config config, Obs observer, NetOptions net_options) {
     core_ = std::make_shared<Core>(std::move(executor), std::move(config), std::move(observer), std::move(net_options));
@@ -257,31 +260,21 @@ class Node {
     }
   }
 
-  /// Starts an operation and waits for it. From the node's own thread the answer could never come. The handler owns the
-  /// promise, so that one which is never called breaks it instead of the caller waiting for ever.
+  /// Starts an operation and waits for it. From the node's own thread the answer could never come.
   template <class R, class Start>
   R blocking(std::error_code& ec, Start&& start) {
     if (is_own_thread()) {
       ec = make_error_code(Errc::would_deadlock);
       return R();
     }
-    using Stored = std::conditional_t<std::is_void_v<R>, Unit, R>;
-    std::promise<std::pair<std::error_code, Stored>> done;
-    auto answer = done.get_future();
-    start([done = std::move(done)](std::error_code error, auto... result) mutable {
-      done.set_value({error, Stored{std::move(result)...}});
-    });
-    try {
-      auto [error, result] = answer.get();
-      ec = error;
-      if constexpr (!std::is_void_v<R>) return std::move(result);
-    } catch (const std::future_error&) {
-      ec = make_error_code(Errc::interrupted);
-      return R();
-    }
+    detail::Awaited<std::conditional_t<std::is_void_v<R>, Unit, R>> outcome;
+    start(outcome.handler());
+    auto result = outcome.get(ec);
+    if constexpr (!std::is_void_v<R>) return result;
   }
 
-  std::shared_ptr<Loop> loop_;  ///< nullptr on a user's executor
+  std::shared_ptr<Loop> loop_;  ///< nullptr on a user's executor; then there is `is_inside_`,
+  bool (*is_inside_)(const asio::any_io_executor&) = nullptr;  ///< which looks for all that such a one may be
   std::thread thread_;
   std::shared_ptr<Core> core_;  ///< the same from the constructor on, so that any thread may use it
 };

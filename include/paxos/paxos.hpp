@@ -10,9 +10,9 @@
 #include <paxos/client/client_core.hpp>
 #include <paxos/core.hpp>
 #include <paxos/detail/platform.hpp>
+#include <paxos/detail/unique_function.hpp>
 #include <paxos/node.hpp>
 #include <paxos/node/node_core.hpp>
-#include <paxos/node/unique_function.hpp>
 #include <paxos/storage/data_directory.hpp>
 #include <paxos/storage/file_storage.hpp>
 #include <paxos/storage/file_system.hpp>
@@ -28,7 +28,9 @@
 #include <paxos/storage/storage_error.hpp>
 #include <paxos/storage/write_batch.hpp>
 #include <paxos/transport/address.hpp>
+#include <paxos/transport/alarm.hpp>
 #include <paxos/transport/connection.hpp>
+#include <paxos/transport/dialler.hpp>
 #include <paxos/transport/frame.hpp>
 #include <paxos/transport/hello.hpp>
 #include <paxos/transport/incoming.hpp>

@@ -1,18 +1,17 @@
 // Copyright (c) the paxos authors. MIT licence.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include <paxos/core/command.hpp>
 #include <paxos/core/config.hpp>
 #include <paxos/core/error.hpp>
 #include <paxos/core/message.hpp>
+#include <paxos/core/min_max.hpp>
 #include <paxos/core/time.hpp>
 #include <paxos/policy/observer.hpp>
 #include <paxos/policy/state_machine.hpp>
@@ -203,7 +202,7 @@ class Replica {
   }
 
   void deliver(NodeId from, const Message& message, Time now) {
-    std::visit([&](const auto& body) { handle(from, body, now); }, message);
+    message.visit([&](const auto& body) { handle(from, body, now); });
   }
 
   /// Learns what became chosen and handles what the roles said to their own node, until nothing is left.

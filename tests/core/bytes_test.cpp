@@ -2,6 +2,7 @@
 #include <paxos/core/bytes.hpp>
 
 #include <string>
+#include <utility>
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -26,6 +27,18 @@ TEST_CASE("Bytes: they hold a copy of what they were made of", "[bytes]") {
   text = "after!";
   CHECK(bytes.text() == "before");
   CHECK(bytes.size() == 6);
+}
+
+TEST_CASE("Bytes: what was moved out of is empty, and assigning oneself changes nothing", "[bytes]") {
+  Bytes one{"one"};
+  Bytes two{"two"};
+  two = std::move(one);
+  CHECK(one.empty());  // NOLINT(bugprone-use-after-move): that it is empty is what is tested
+  CHECK(two.text() == "one");
+  Bytes& same = two;
+  two = same;
+  two = std::move(same);
+  CHECK(two.text() == "one");
 }
 
 TEST_CASE("Bytes: empty is empty, however it came about", "[bytes]") {

@@ -50,7 +50,7 @@ Buffer bytes_of(const Message& message) {
 
 TEST_CASE("Message: every kind comes back as it was", "[message]") {
   const auto messages = one_of_each();
-  REQUIRE(messages.size() == std::variant_size_v<Message>);
+  REQUIRE(messages.size() == Message::alternatives);
   for (std::size_t kind = 0; kind < messages.size(); ++kind) {
     INFO(name_of(messages[kind]));
     CHECK(messages[kind].index() == kind);
@@ -107,7 +107,7 @@ TEST_CASE("Message: cut anywhere, or with a byte too many, it is none", "[messag
 
 TEST_CASE("Message: an unknown kind is none", "[message]") {
   Message back;
-  for (std::size_t kind = std::variant_size_v<Message>; kind < 256; ++kind) {
+  for (std::size_t kind = Message::alternatives; kind < 256; ++kind) {
     Buffer bytes(64, std::byte{0});
     bytes[0] = static_cast<std::byte>(kind);
     CHECK_FALSE(decode_message(bytes, back));
@@ -149,9 +149,9 @@ TEST_CASE("Message: a Promise or CatchUpReply that claims four billion values is
   };
   Message back;
   CHECK_FALSE(decode_message(claim_four_billion(Promise{}), back));
-  CHECK(std::get<Promise>(back).accepted.capacity() == 0);
+  CHECK(get<Promise>(back).accepted.capacity() == 0);
   CHECK_FALSE(decode_message(claim_four_billion(CatchUpReply{}), back));
-  CHECK(std::get<CatchUpReply>(back).values.capacity() == 0);
+  CHECK(get<CatchUpReply>(back).values.capacity() == 0);
 }
 
 // Hazards 50. Each slot of each message in turn: the last one in reach, and the first that is not.
@@ -186,7 +186,7 @@ TEST_CASE("Message: a slot that no log reaches makes any message malformed", "[m
   std::size_t to_the_end = 0;
   for (const Slot slot : {first_beyond, Slot::infinity()})
     for (const Message& message : with(slot)) {
-      const auto* promise = std::get_if<Promise>(&message);
+      const auto* promise = get_if<Promise>(&message);
       const bool says_to_the_end =
           promise != nullptr && *promise == Promise{promise->ballot, Slot{1}, Slot::infinity(), Slot{1}, {}};
       to_the_end += says_to_the_end ? 1 : 0;

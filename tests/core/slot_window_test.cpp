@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 
 #include <catch2/catch_test_macros.hpp>
@@ -61,6 +62,29 @@ TEST_CASE("SlotWindow: it works next to the last slot", "[slot_window][overflow]
   CHECK(window.last() == Slot::infinity());
   window.advance(Slot::infinity());
   CHECK_FALSE(window.admits(Slot::infinity()));
+}
+
+TEST_CASE("SlotWindow: it grows under what it holds, wherever that begins", "[slot_window]") {
+  for (std::uint64_t base = 0; base < 40; ++base) {
+    SlotWindow<std::uint64_t> window{100};
+    window.advance(Slot{base});
+    for (std::uint64_t i = 1; i <= 100; ++i) window.put(Slot{base + i}, i);
+    bool agree = true;
+    for (std::uint64_t i = 1; i <= 100; ++i) agree = agree && *window.find(Slot{base + i}) == i;
+    CHECK(agree);
+    CHECK(window.last() == Slot{base + 100});
+  }
+}
+
+TEST_CASE("SlotWindow: what it forgets is let go", "[slot_window]") {
+  const auto watched = std::make_shared<int>(0);
+  SlotWindow<std::shared_ptr<int>> window{8};
+  window.put(Slot{1}, watched);
+  window.put(Slot{3}, watched);
+  window.advance(Slot{1});
+  CHECK(watched.use_count() == 2);
+  window.advance(Slot{5});
+  CHECK(watched.use_count() == 1);
 }
 
 // A std::map is the slow and obviously right twin.

@@ -8,7 +8,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include <paxos/sim/disk_files.hpp>
@@ -217,10 +216,10 @@ inline Story::Flush otherwise(const Story& story, std::size_t place) {
   Story::Flush flush;
   for (std::size_t i = place; i < std::min(place + 2, story.records().size()); ++i) {
     Record record = story.records()[i];
-    if (auto* accept = std::get_if<AcceptRecord>(&record)) {
+    if (auto* accept = get_if<AcceptRecord>(&record)) {
       accept->ballot.round += 100;
       accept->value = noise(accept->value.size(), i + 4711);
-    } else if (auto* raise = std::get_if<PromiseRecord>(&record)) {
+    } else if (auto* raise = get_if<PromiseRecord>(&record)) {
       raise->ballot.round += 100;
     } else {
       break;

@@ -10,7 +10,6 @@
 #include <set>
 #include <string>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include <catch2/catch_test_macros.hpp>
@@ -96,7 +95,7 @@ class Walk {
       all.insert(to_string(to) + ": " + sim::describe(message) + ", " + std::to_string(crc32c(bytes)));
     };
     for (const auto& [to, message] : turn.sent) {
-      const auto* accepted = std::get_if<Accepted>(&message);
+      const auto* accepted = get_if<Accepted>(&message);
       if (accepted == nullptr) {
         add(to, message);
         continue;

@@ -13,7 +13,6 @@
 #include <set>
 #include <string>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include <asio/io_context.hpp>
@@ -165,7 +164,7 @@ class Rig {
 
   void tell(Buffer& out, const Message& message) {
     append_message_frame(out, fingerprint, message);
-    const auto* reply = std::get_if<ForwardReply>(&message);
+    const auto* reply = get_if<ForwardReply>(&message);
     if (reply != nullptr && reply->error == 0 && reply->id.session == last_.session)
       told_.emplace(reply->result.text());
   }
@@ -196,7 +195,7 @@ class Rig {
     }
     Message message;
     check(decode_message(frame.payload, message), "a client sends messages");
-    if (const auto* forward = std::get_if<Forward>(&message)) {
+    if (const auto* forward = get_if<Forward>(&message)) {
       check(forward->command.settled_below <= forward->command.id.sequence, "what is asked is not settled");
       last_ = forward->command.id;
     }

@@ -10,7 +10,6 @@
 #include <span>
 #include <string>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include <paxos/core/config.hpp>
@@ -188,7 +187,7 @@ bool next_message(Input& input, Message& message) {
 
 /// The same message, or one that shares its value and differs in a field before it.
 Message varied(Message message, std::uint8_t form) {
-  if (auto* accept = std::get_if<Accept>(&message)) {
+  if (auto* accept = get_if<Accept>(&message)) {
     if (form % 4 == 1) accept->chosen_through = Slot{form};
     if (form % 4 == 2) accept->slot = Slot{form};
     if (form % 4 == 3) accept->ballot.round = form;

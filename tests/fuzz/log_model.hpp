@@ -6,7 +6,6 @@
 #include <map>
 #include <optional>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include <paxos/core/config.hpp>
@@ -40,9 +39,9 @@ struct LogState {
 inline LogState folded(const std::vector<Record>& records, std::size_t count) {
   LogState state;
   for (std::size_t i = 0; i < count; ++i) {
-    if (const auto* promise = std::get_if<PromiseRecord>(&records[i])) {
+    if (const auto* promise = get_if<PromiseRecord>(&records[i])) {
       state.promised = std::max(state.promised, promise->ballot);
-    } else if (const auto* accept = std::get_if<AcceptRecord>(&records[i])) {
+    } else if (const auto* accept = get_if<AcceptRecord>(&records[i])) {
       state.promised = std::max(state.promised, accept->ballot);
       const std::uint64_t slot = accept->slot.value();
       if (slot <= state.chosen.size()) continue;
@@ -50,11 +49,11 @@ inline LogState folded(const std::vector<Record>& records, std::size_t count) {
       if (accept->ballot < ballot) continue;
       ballot = accept->ballot;
       value = accept->value.text();
-    } else if (const auto* chosen = std::get_if<ChosenRecord>(&records[i])) {
+    } else if (const auto* chosen = get_if<ChosenRecord>(&records[i])) {
       for (std::uint64_t slot = state.chosen.size() + 1; slot <= chosen->through.value(); ++slot)
         state.chosen[slot] = state.accepted.extract(slot).mapped().second;
     } else {
-      const auto& learn = std::get<LearnRecord>(records[i]);
+      const auto& learn = get<LearnRecord>(records[i]);
       state.accepted.erase(learn.slot.value());
       state.chosen[learn.slot.value()] = learn.value.text();
     }

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <span>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include <paxos/core/command.hpp>
@@ -70,7 +69,7 @@ void check_record(std::uint8_t kind, std::span<const std::byte> bytes) {
   check_allocated(bytes.size());
   if (!record) return;
   Buffer again;
-  std::visit([&](const auto& fields) { encode(again, fields); }, *record);
+  record->visit([&](const auto& fields) { encode(again, fields); });
   check_same(bytes, again);
   check(detail::encoded_bytes(*record) == bytes.size(), "the size of a record is foretold");
 }

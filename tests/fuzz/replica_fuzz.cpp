@@ -138,13 +138,13 @@ Duration some_time(Input& input) {
 /// A message again and again, as a link or a peer gone wild would send it, the slots of values moving on.
 void repeat(ReplicaRig& rig, NodeId from, Message message, unsigned times) {
   for (; times > 0 && rig.is_running(); --times) {
-    if (auto* accept = std::get_if<Accept>(&message)) accept->slot = Slot{accept->slot.value() + 1};
-    if (auto* promise = std::get_if<Promise>(&message)) {
+    if (auto* accept = get_if<Accept>(&message)) accept->slot = Slot{accept->slot.value() + 1};
+    if (auto* promise = get_if<Promise>(&message)) {
       promise->first_slot = promise->next_slot;
       if (promise->next_slot < Slot::infinity()) promise->next_slot = Slot{promise->next_slot.value() + 3};
       for (AcceptedValue& accepted : promise->accepted) accepted.slot = promise->first_slot;
     }
-    if (auto* forward = std::get_if<Forward>(&message)) ++forward->command.id.sequence;
+    if (auto* forward = get_if<Forward>(&message)) ++forward->command.id.sequence;
     rig.deliver(from, message);
   }
 }

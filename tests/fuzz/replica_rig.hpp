@@ -12,7 +12,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include <paxos/replica.hpp>
@@ -212,9 +211,9 @@ class ReplicaRig {
   void see_durable() {
     for (const auto durable = disk_.durable_records(); seen_records_ < durable.size(); ++seen_records_) {
       const Record& record = durable[seen_records_];
-      if (const auto* promise = std::get_if<PromiseRecord>(&record)) {
+      if (const auto* promise = get_if<PromiseRecord>(&record)) {
         durable_promise_ = std::max(durable_promise_, promise->ballot);
-      } else if (const auto* accept = std::get_if<AcceptRecord>(&record)) {
+      } else if (const auto* accept = get_if<AcceptRecord>(&record)) {
         durable_promise_ = std::max(durable_promise_, accept->ballot);
         durable_votes_.insert({accept->slot, accept->ballot});
       }
@@ -223,7 +222,7 @@ class ReplicaRig {
 
   void on_sent(NodeId to, Message message) {
     check(to == NodeId{2} || to == NodeId{3} || to == NodeId{9}, "a message goes to another node");
-    std::visit([&](const auto& body) { judge(body); }, message);
+    message.visit([&](const auto& body) { judge(body); });
   }
   template <class Body>
   void judge(const Body&) {}

@@ -2,7 +2,7 @@
 #
 # include_costs.cmake: what including a header costs, in things that can be counted, as no clock is the same twice.
 #   COMPILER  g++ or clang++;  INCLUDE  our headers;  OPTIONS  for the compiler, with spaces between
-#   HEADER    the one that is included
+#   HEADER    the one that is included; it may be a source file, under ROOT
 #   LINES     the most lines that the preprocessor may make of it; not counted when not given
 #   BODIES    the most functions, instantiated or inline, that g++ may go through though nobody calls them
 #   FORBIDDEN a regular expression: no file of that name may be included
@@ -10,7 +10,7 @@ file(MAKE_DIRECTORY "${WORK}")
 separate_arguments(OPTIONS)
 set(source "${WORK}/include_costs.cpp")
 file(WRITE "${source}" "#include <${HEADER}>\n")
-set(command "${COMPILER}" -std=c++20 -O0 ${OPTIONS} "-I${INCLUDE}")
+set(command "${COMPILER}" -std=c++20 -O0 ${OPTIONS} "-I${INCLUDE}" "-I${ROOT}")
 
 execute_process(COMMAND ${command} -E "${source}" OUTPUT_VARIABLE text COMMAND_ERROR_IS_FATAL ANY)
 string(REGEX MATCHALL "\n# [0-9]+ \"[^\"]*\" 1" entered "${text}")

@@ -43,7 +43,7 @@ TEST_CASE("A1: an acceptor's ballot never goes down; on its disk, not over resta
     Ballot highest_durable;
     for_random_requests(seed, [&](AcceptorRig& rig) {
       for (const Record& record : rig.disk.durable_records()) {
-        if (const auto* promise = std::get_if<PromiseRecord>(&record))
+        if (const auto* promise = get_if<PromiseRecord>(&record))
           highest_durable = std::max(highest_durable, promise->ballot);
       }
       CHECK(rig.acceptor->promised() >= highest_durable);
@@ -58,7 +58,7 @@ TEST_CASE("A2: what is accepted is accepted at the ballot that was adopted", "[p
     for_random_requests(seed, [&](AcceptorRig& rig) {
       const auto records = rig.disk.records();
       if (records.size() > seen)
-        if (const auto* accept = std::get_if<AcceptRecord>(&records.back()))
+        if (const auto* accept = get_if<AcceptRecord>(&records.back()))
           CHECK(accept->ballot == rig.acceptor->promised());
       seen = records.size();
     });
@@ -71,7 +71,7 @@ TEST_CASE("A3: the vote of a slot only ever gives way to one of a higher ballot"
     std::map<std::uint64_t, Ballot> durable;
     for_random_requests(seed, [&](AcceptorRig& rig) {
       for (const Record& record : rig.disk.durable_records())
-        if (const auto* accept = std::get_if<AcceptRecord>(&record))
+        if (const auto* accept = get_if<AcceptRecord>(&record))
           durable[accept->slot.value()] = std::max(durable[accept->slot.value()], accept->ballot);
       for (const auto& [slot, ballot] : durable) {
         REQUIRE(rig.acceptor->vote(s(slot)) != nullptr);

@@ -180,23 +180,23 @@ TEST_CASE("Replica: an answer to a poll counts, though it names a ballot out of 
 TEST_CASE("Replica: nor does any answer to its Prepare or its poll", "[replica][hostile]") {
   for (const Slot slot : ends) {
     check("chosen through " + to_string(slot), [&](const Message* asked) -> std::optional<Message> {
-      const auto* prepare = asked == nullptr ? nullptr : std::get_if<Prepare>(asked);
+      const auto* prepare = asked == nullptr ? nullptr : get_if<Prepare>(asked);
       if (prepare == nullptr) return std::nullopt;
       return Promise{prepare->ballot, prepare->first_slot, Slot::infinity(), slot, {}};
     });
     check("accepted in " + to_string(slot), [&](const Message* asked) -> std::optional<Message> {
-      const auto* prepare = asked == nullptr ? nullptr : std::get_if<Prepare>(asked);
+      const auto* prepare = asked == nullptr ? nullptr : get_if<Prepare>(asked);
       if (prepare == nullptr) return std::nullopt;
       return Promise{prepare->ballot, prepare->first_slot, Slot::infinity(), {}, {{slot, {}, v("x")}}};
     });
     check("accepted in " + to_string(slot) + ", the last chosen", [&](const Message* asked) -> std::optional<Message> {
-      const auto* prepare = asked == nullptr ? nullptr : std::get_if<Prepare>(asked);
+      const auto* prepare = asked == nullptr ? nullptr : get_if<Prepare>(asked);
       if (prepare == nullptr) return std::nullopt;
       return Promise{prepare->ballot, prepare->first_slot, Slot::infinity(), slot.previous(), {{slot, {}, v("x")}}};
     });
     for (const std::uint64_t round : rounds)
       check("promised " + std::to_string(round), [&](const Message* asked) -> std::optional<Message> {
-        const auto* poll = asked == nullptr ? nullptr : std::get_if<PreVote>(asked);
+        const auto* poll = asked == nullptr ? nullptr : get_if<PreVote>(asked);
         if (poll == nullptr) return std::nullopt;
         return PreVoteReply{poll->nonce, true, {round, n3}, slot};
       });

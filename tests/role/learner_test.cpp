@@ -21,7 +21,7 @@ struct Rig {
     const auto is_held = [&](Slot slot, const Value& value) {
       Value newest;
       for (const Record& record : disk.records())
-        if (const auto* accept = std::get_if<AcceptRecord>(&record); accept != nullptr && accept->slot == slot)
+        if (const auto* accept = get_if<AcceptRecord>(&record); accept != nullptr && accept->slot == slot)
           newest = accept->value;
       return newest == value;
     };

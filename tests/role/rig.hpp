@@ -10,7 +10,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include <catch2/catch_test_macros.hpp>
@@ -90,7 +89,7 @@ class RecordingNet {
   [[nodiscard]] std::vector<std::pair<NodeId, M>> all() const {
     std::vector<std::pair<NodeId, M>> found;
     for (const Sent& sent : sent_)
-      if (const auto* message = std::get_if<M>(&sent.message)) found.emplace_back(sent.to, *message);
+      if (const auto* message = get_if<M>(&sent.message)) found.emplace_back(sent.to, *message);
     return found;
   }
   [[nodiscard]] std::vector<Message> to(NodeId node) const {

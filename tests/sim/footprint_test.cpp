@@ -105,7 +105,7 @@ TEST_CASE("Bounded memory: a promise that does not end", "[sim][footprint]") {
   rig.cluster.isolate(node);
   std::optional<Prepare> asked;
   rig.cluster.on_send = [&](NodeId from, NodeId to, const Message& message) {
-    if (const auto* prepare = std::get_if<Prepare>(&message); prepare != nullptr && from == node && to == liar)
+    if (const auto* prepare = get_if<Prepare>(&message); prepare != nullptr && from == node && to == liar)
       asked = *prepare;
   };
   rig.cluster.stand(node);

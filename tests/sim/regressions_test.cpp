@@ -49,7 +49,7 @@ TEST_CASE("A slow disk: no Prepare leaves before the candidate's own promise is 
   std::size_t prepares = 0;
   std::size_t early = 0;
   cluster.on_send = [&](NodeId from, NodeId, const Message& message) {
-    const auto* prepare = std::get_if<Prepare>(&message);
+    const auto* prepare = get_if<Prepare>(&message);
     if (prepare == nullptr) return;
     ++prepares;
     bool is_claimed = false;
@@ -79,17 +79,17 @@ TEST_CASE("A leader that was told of chosen slots which nobody can give it any m
   NodeId leader;
   const auto second = [&] { return leader == others[0] ? others[1] : others[0]; };
   cluster.on_send = [&](NodeId from, NodeId to, const Message& message) {
-    if (!is_isolated && from == old_leader && std::holds_alternative<Chosen>(message)) {
+    if (!is_isolated && from == old_leader && holds_alternative<Chosen>(message)) {
       is_isolated = true;
       for (const NodeId other : others) cluster.cut(old_leader, other);
     }
     if (!is_isolated) return;
-    if (std::holds_alternative<Prepare>(message) && leader == NodeId{} && from != old_leader) leader = from;
+    if (holds_alternative<Prepare>(message) && leader == NodeId{} && from != old_leader) leader = from;
     if (leader == NodeId{} || to != leader) return;
-    if (std::holds_alternative<Promise>(message) && from == second()) cluster.cut(from, to);
-    if (std::holds_alternative<Promise>(message) && from == old_leader && !std::exchange(was_promised, true))
+    if (holds_alternative<Promise>(message) && from == second()) cluster.cut(from, to);
+    if (holds_alternative<Promise>(message) && from == old_leader && !std::exchange(was_promised, true))
       cluster.mend(from, to);
-    if (std::holds_alternative<CatchUpReply>(message) && from == old_leader) cluster.cut(from, to);
+    if (holds_alternative<CatchUpReply>(message) && from == old_leader) cluster.cut(from, to);
   };
   bool is_acknowledged = false;
   cluster.submit(old_leader, "precious", [&](const Answer& answer) { is_acknowledged = !answer.error; });

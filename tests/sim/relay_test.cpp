@@ -93,7 +93,7 @@ TEST_CASE("Relay: a command is passed on once, and only to another than who sent
   rig.cut_both(leader, apart);
   std::size_t relayed = 0;
   rig.cluster.on_send = [&](NodeId from, NodeId to, const Message& message) {
-    const auto* forward = std::get_if<Forward>(&message);
+    const auto* forward = get_if<Forward>(&message);
     if (forward == nullptr || !forward->is_relayed) return;
     ++relayed;
     CHECK(from != apart);

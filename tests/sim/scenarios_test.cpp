@@ -41,8 +41,8 @@ TEST_CASE("Skip Prepare by seniority: no Accept ever leaves a node that no quoru
   SimRig rig{5, 3};
   std::map<Ballot, std::set<NodeId>> promised;
   rig.cluster.on_send = [&](NodeId from, NodeId, const Message& message) {
-    if (const auto* promise = std::get_if<Promise>(&message)) promised[promise->ballot].insert(from);
-    const auto* accept = std::get_if<Accept>(&message);
+    if (const auto* promise = get_if<Promise>(&message)) promised[promise->ballot].insert(from);
+    const auto* accept = get_if<Accept>(&message);
     // Two promises over the wire and the candidate's own, which is not sent.
     if (accept != nullptr) CHECK(promised[accept->ballot].size() >= 2);
   };
@@ -68,7 +68,7 @@ TEST_CASE("Learn from one: a value that one acceptor accepted is not taken for c
   auto& told = rig.submit(leader, "accepted by one");
   rig.cluster.run_for(100ms);
   REQUIRE(std::ranges::any_of(rig.cluster.durable_records(voter), [](const Record& record) {
-    const auto* vote = std::get_if<AcceptRecord>(&record);
+    const auto* vote = get_if<AcceptRecord>(&record);
     return vote != nullptr && vote->value.text().find("accepted by one") != std::string_view::npos;
   }));
   for (const NodeId id : rig.cluster.ids()) CHECK(rig.timeline(id).count("accepted by one") == 0);

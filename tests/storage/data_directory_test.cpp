@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <span>
 #include <string>
@@ -175,6 +176,50 @@ TEST_CASE("a new directory's own name is synced, and that of each one above it",
     const auto is_it = [&](const std::string& synced) { return std::filesystem::equivalent(synced, path); };
     CHECK(std::ranges::any_of(*files.synced, is_it));
   }
+}
+
+/// The working directory, for a while.
+class InDirectory {
+ public:
+  explicit InDirectory(const std::string& path) : before_(std::filesystem::current_path()) {
+    std::filesystem::current_path(path);
+  }
+  InDirectory(const InDirectory&) = delete;
+  InDirectory& operator=(const InDirectory&) = delete;
+  ~InDirectory() { std::filesystem::current_path(before_); }
+
+ private:
+  std::filesystem::path before_;
+};
+
+TEST_CASE("a relative data_dir is made and synced up to the working directory, however it is written",
+          "[data_directory]") {
+  TempDir dir;
+  const InDirectory in{dir / "."};
+  using Names = std::vector<std::string>;
+  const auto synced_of = [](const std::string& path) {
+    NotedSyncs files;
+    BasicFileStorage<NotedSyncs>{config_in(path), {}, files};
+    CHECK(std::filesystem::exists(path + "/identity"));
+    Names above;
+    for (const std::string& synced : *files.synced)
+      if (synced != path && (above.empty() || above.back() != synced)) above.push_back(synced);
+    return above;
+  };
+  CHECK(synced_of("plain") == Names{"."});
+  CHECK(synced_of("a/b/c") == Names{"a/b", "a", "."});
+  CHECK(synced_of("./d/e//") == Names{"./d", "."});
+  CHECK(synced_of("f/../g") == Names{"f/..", "f", "."});
+}
+
+TEST_CASE("a data_dir below a file, or in place of one, is refused with the reason", "[data_directory]") {
+  TempDir dir;
+  {
+    std::ofstream{dir / "file"} << "text";
+  }
+  for (const std::string& path : {dir / "file", dir / "file/below"})
+    CHECK_THROWS_MATCHES(TestStorage(config_in(path)), StorageError,
+                         MessageMatches(ContainsSubstring("cannot create data_dir '" + path + "': Not a directory")));
 }
 
 TEST_CASE("an empty data_dir is refused", "[data_directory]") {

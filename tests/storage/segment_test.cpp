@@ -127,7 +127,7 @@ TEST_CASE("a payload of an unknown kind, or with bytes left over, is no record",
 TEST_CASE("the size of a record's payload is known before it is encoded", "[segment]") {
   for (const Record& record : {promise(1), accept(1, 1, "abc"), accept(1, 1, ""), chosen(1), learn(1, noise(77, 1))}) {
     Buffer out;
-    std::visit([&](const auto& fields) { encode(out, fields); }, record);
+    record.visit([&](const auto& fields) { encode(out, fields); });
     CHECK(out.size() == detail::encoded_bytes(record));
   }
 }

@@ -209,32 +209,32 @@ class ToyStorage {
 
  private:
   static Value value_of(const Record& record) {
-    if (const auto* accept = std::get_if<AcceptRecord>(&record)) return accept->value;
-    if (const auto* learn = std::get_if<LearnRecord>(&record)) return learn->value;
+    if (const auto* accept = get_if<AcceptRecord>(&record)) return accept->value;
+    if (const auto* learn = get_if<LearnRecord>(&record)) return learn->value;
     return {};
   }
 
   /// The sum of the records, and what can go wrong in it.
   void add(const Record& record) {
     const Ballot promised = state_.promised;
-    if (const auto* accept = std::get_if<AcceptRecord>(&record)) {
+    if (const auto* accept = get_if<AcceptRecord>(&record)) {
       if (makes(Mistake::older_vote_counts)) state_.accepted.erase(accept->slot);
       state_.add(record);
       if (makes(Mistake::vote_is_no_promise)) state_.promised = promised;
       return;
     }
-    if (const auto* promise = std::get_if<PromiseRecord>(&record); promise && makes(Mistake::promise_is_lowered)) {
+    if (const auto* promise = get_if<PromiseRecord>(&record); promise && makes(Mistake::promise_is_lowered)) {
       state_.promised = promise->ballot;
       return;
     }
-    const auto* learn = std::get_if<LearnRecord>(&record);
+    const auto* learn = get_if<LearnRecord>(&record);
     if (learn != nullptr && makes(Mistake::own_vote_for_the_choice) && state_.accepted.contains(learn->slot))
       return state_.add(ChosenRecord{learn->slot});
     state_.add(record);
   }
   void write(std::size_t count) {
     for (std::size_t i = 0; i < count; ++i)
-      if (!makes(Mistake::newest_promise_is_lost) || !std::holds_alternative<PromiseRecord>(unflushed_[i]))
+      if (!makes(Mistake::newest_promise_is_lost) || !holds_alternative<PromiseRecord>(unflushed_[i]))
         place_.cache.push_back(unflushed_[i]);
   }
   void sync() {

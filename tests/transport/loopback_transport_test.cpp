@@ -132,7 +132,7 @@ TEST_CASE("loopback: nodes on threads of their own exchange messages in order", 
     Config config{.id = NodeId{i + 1}, .members = {{1, "a:1"}, {2, "b:1"}}, .data_dir = "unused"};
     TransportEvents events;
     events.on_message = [&, i, other](NodeId, Message&& message) {
-      const std::uint64_t nonce = std::get<ReadIndex>(message).nonce;
+      const std::uint64_t nonce = get<ReadIndex>(message).nonce;
       if (nonce != received[i]++) in_order = false;
       nodes[i]->send(other, ReadIndex{i == 0 ? nonce + 1 : nonce});
       if (received[i] >= rounds) {

@@ -272,7 +272,7 @@ TEST_CASE("tcp: on strands of a context with several threads, messages arrive in
     TransportEvents events;
     events.on_peer_up = [&, other](NodeId) { send_some(side, other); };
     events.on_message = [&, other](NodeId, Message&& message) {
-      if (std::get<ReadIndex>(message).nonce != side.received++) side.is_in_order = false;
+      if (get<ReadIndex>(message).nonce != side.received++) side.is_in_order = false;
       if (side.received % 25 == 0) send_some(side, other);
       if (side.received == count) ++finished;
     };

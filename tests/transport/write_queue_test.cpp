@@ -70,7 +70,7 @@ TEST_CASE("all that waits goes in one write, in order, large values shared", "[w
   CHECK(messages_in(bytes) == sent);
   CHECK(bytes.size() == rig.queue.bytes());
   const auto is_shared = [&](const Message& message) {
-    const std::byte* const data = std::get<Accept>(message).value.data();
+    const std::byte* const data = get<Accept>(message).value.data();
     return std::ranges::any_of(parts, [&](const auto part) { return part.data() == data; });
   };
   CHECK(is_shared(sent[3]));

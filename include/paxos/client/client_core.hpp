@@ -9,26 +9,23 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <random>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
 
-#include <asio/basic_waitable_timer.hpp>
-#include <asio/connect.hpp>
-#include <asio/ip/tcp.hpp>
-#include <asio/post.hpp>
-
 #include <paxos/core/command.hpp>
 #include <paxos/core/config.hpp>
 #include <paxos/core/error.hpp>
 #include <paxos/core/message.hpp>
 #include <paxos/core/time.hpp>
-#include <paxos/node/unique_function.hpp>
+#include <paxos/detail/platform.hpp>
+#include <paxos/detail/unique_function.hpp>
 #include <paxos/transport/address.hpp>
+#include <paxos/transport/alarm.hpp>
 #include <paxos/transport/connection.hpp>
+#include <paxos/transport/dialler.hpp>
 #include <paxos/transport/hello.hpp>
 
 namespace paxos {
@@ -70,18 +67,16 @@ class ClientCore final : public ConnectionOwner<Executor>, public std::enable_sh
   ClientCore(Executor executor, ClientConfig config)
       : executor_(std::move(executor)),
         config_(std::move(config)),
-        socket_(executor_),
+        dialler_(std::make_shared<Dialler<Executor>>(executor_)),
         retry_(executor_),
         watch_(executor_) {
     config_.validate();
     for (const std::string& address : config_.addresses) addresses_.push_back(parse_address(address, "addresses"));
-    std::random_device entropy;
-    const auto draw = [&] { return (std::uint64_t{entropy()} << 32) | entropy(); };
-    session_ = SessionId{draw(), draw()};
+    session_ = SessionId{entropy(), entropy()};
   }
 
   void start() {
-    asio::post(executor_, [self = this->shared_from_this()] {
+    post(executor_, [self = this->shared_from_this()] {
       self->connect();
       self->watch();
     });
@@ -96,11 +91,11 @@ class ClientCore final : public ConnectionOwner<Executor>, public std::enable_sh
       is_first = inbox_.empty();
       inbox_.push_back(Request{std::move(payload), std::move(on_answer)});
     }
-    if (is_first) asio::post(executor_, [self = this->shared_from_this()] { self->drain(); });
+    if (is_first) post(executor_, [self = this->shared_from_this()] { self->drain(); });
   }
 
   void stop() {
-    asio::post(executor_, [self = this->shared_from_this()] {
+    post(executor_, [self = this->shared_from_this()] {
       if (std::exchange(self->is_stopped_, true)) return;
       self->disconnect();
       self->retry_.cancel();
@@ -121,9 +116,9 @@ class ClientCore final : public ConnectionOwner<Executor>, public std::enable_sh
     if (frame.kind == FrameKind::hello_reply && !is_ready_) return on_hello_reply(frame);
     Message message;
     if (frame.kind != FrameKind::message || !decode_message(frame.payload, message)) return next_node();
-    if (const auto* where = std::get_if<ReadIndexReply>(&message)) {
+    if (const auto* where = get_if<ReadIndexReply>(&message)) {
       on_position(where->index);
-    } else if (const auto* reply = std::get_if<ForwardReply>(&message)) {
+    } else if (const auto* reply = get_if<ForwardReply>(&message)) {
       on_reply(*reply);
     }
   }
@@ -134,8 +129,6 @@ class ClientCore final : public ConnectionOwner<Executor>, public std::enable_sh
 
  private:
   using Clock = std::chrono::steady_clock;
-  using Timer = asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Executor>;
-  using Resolver = asio::ip::basic_resolver<asio::ip::tcp, Executor>;
 
   struct Request {
     Bytes payload;
@@ -210,27 +203,16 @@ class ClientCore final : public ConnectionOwner<Executor>, public std::enable_sh
 
   void connect() {
     if (is_stopped_) return;
-    const std::uint64_t attempt = ++attempt_;
     connecting_until_ = Clock::now() + config_.connect_timeout;
-    const Address& address = addresses_[turn_ % addresses_.size()];
-    resolver_.emplace(executor_);
-    resolver_->async_resolve(address.host, std::to_string(address.port),
-                             [self = this->shared_from_this(), attempt](std::error_code error,
-                                                                        const typename Resolver::results_type& found) {
-                               if (attempt != self->attempt_ || self->is_stopped_) return;
-                               if (error) return self->next_node();
-                               self->socket_ = Socket{self->executor_};
-                               asio::async_connect(self->socket_, found,
-                                                   [self, attempt](std::error_code failed, const auto&) {
-                                                     if (attempt != self->attempt_ || self->is_stopped_) return;
-                                                     if (failed) return self->next_node();
-                                                     self->greet();
-                                                   });
-                             });
+    dialler_->dial(addresses_[turn_ % addresses_.size()],
+                   [self = this->shared_from_this()](const std::error_code& error, Socket socket) {
+                     if (error) return self->next_node();
+                     self->greet(std::move(socket));
+                   });
   }
 
-  void greet() {
-    connection_ = std::make_shared<Connection>(std::move(socket_), this->weak_from_this(),
+  void greet(Socket socket) {
+    connection_ = std::make_shared<Connection>(std::move(socket), this->weak_from_this(),
                                                FrameReader{hello_bytes_max + frame_header_bytes},
                                                WriteQueue{0, frame_bytes_max, 2 * config_.pending_bytes_max});
     Buffer hello;
@@ -285,10 +267,8 @@ class ClientCore final : public ConnectionOwner<Executor>, public std::enable_sh
   }
 
   void disconnect() {
-    ++attempt_;
     is_ready_ = false;
-    std::error_code ignored;
-    socket_.close(ignored);
+    dialler_->cancel();
     if (connection_) connection_->close();
     connection_.reset();
   }
@@ -297,17 +277,14 @@ class ClientCore final : public ConnectionOwner<Executor>, public std::enable_sh
     if (is_stopped_) return;
     disconnect();
     ++turn_;
-    retry_.expires_after(std::chrono::milliseconds{turn_ % addresses_.size() == 0 ? 100 : 1});
-    retry_.async_wait([self = this->shared_from_this()](std::error_code error) {
-      if (!error) self->connect();
-    });
+    retry_.set(std::chrono::milliseconds{turn_ % addresses_.size() == 0 ? 100 : 1},
+               [self = this->shared_from_this()] { self->connect(); });
   }
 
   /// Gives up what is out of time, and a node that does not answer.
   void watch() {
-    watch_.expires_after(std::chrono::milliseconds{100});
-    watch_.async_wait([self = this->shared_from_this()](std::error_code error) {
-      if (error || self->is_stopped_) return;
+    watch_.set(std::chrono::milliseconds{100}, [self = this->shared_from_this()] {
+      if (self->is_stopped_) return;
       const Time now = Clock::now();
       for (auto entry = self->pending_.begin(); entry != self->pending_.end();) {
         const auto current = entry++;
@@ -326,10 +303,9 @@ class ClientCore final : public ConnectionOwner<Executor>, public std::enable_sh
   Executor executor_;
   ClientConfig config_;
   std::vector<Address> addresses_;
-  std::optional<Resolver> resolver_;
-  Socket socket_;
-  Timer retry_;
-  Timer watch_;
+  std::shared_ptr<Dialler<Executor>> dialler_;
+  Alarm<Executor> retry_;
+  Alarm<Executor> watch_;
   std::shared_ptr<Connection> connection_;
   AcceptFrameCache cache_;
 
@@ -339,7 +315,6 @@ class ClientCore final : public ConnectionOwner<Executor>, public std::enable_sh
   std::size_t bytes_ = 0;
   Slot applied_;  ///< the newest that any node said it had applied
   std::size_t turn_ = 0;
-  std::uint64_t attempt_ = 0;
   Time connecting_until_;
   bool is_ready_ = false;
   bool is_stopped_ = false;

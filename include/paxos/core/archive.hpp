@@ -8,7 +8,6 @@
 #include <cstring>
 #include <exception>
 #include <limits>
-#include <memory>
 #include <new>
 #include <span>
 #include <string>
@@ -56,9 +55,9 @@ namespace detail {
 template <class T>
 struct IncludePaxosCerealFor;
 
-/// <paxos/cereal.hpp> is included: what it thinks of T it says itself.
+/// <paxos/cereal.hpp> and a header of cereal's are included: what cereal thinks of T it says itself.
 template <class T>
-inline constexpr bool is_left_to_cereal = requires { sizeof(IncludePaxosCerealFor<T>); };
+inline constexpr bool is_left_to_cereal = requires { requires IncludePaxosCerealFor<T>::has_cereal; };
 /// And it has what it takes to write and read T, a class.
 template <class T>
 inline constexpr bool has_functions_of_cereal = requires { requires IncludePaxosCerealFor<T>::has_functions; };
@@ -67,6 +66,31 @@ template <class T>
 inline constexpr bool is_vector = false;
 template <class T, class Allocator>
 inline constexpr bool is_vector<std::vector<T, Allocator>> = !std::same_as<T, bool>;
+
+/// The archive of another library that works on one of ours: what it remembers of an encoding lives as long as that.
+class ForeignArchive {
+ public:
+  ForeignArchive() = default;
+  ForeignArchive(const ForeignArchive&) = delete;
+  ForeignArchive& operator=(const ForeignArchive&) = delete;
+  ~ForeignArchive() {
+    if (archive_ != nullptr) destroy_(archive_);
+  }
+
+  /// Always the same one, made when it is asked for first; of one type only.
+  template <class Archive, class Ours>
+  [[nodiscard]] Archive& over(Ours& ours) {
+    if (archive_ == nullptr) {
+      archive_ = new Archive(ours);
+      destroy_ = [](void* archive) { delete static_cast<Archive*>(archive); };
+    }
+    return *static_cast<Archive*>(archive_);
+  }
+
+ private:
+  void* archive_ = nullptr;
+  void (*destroy_)(void*) = nullptr;
+};
 
 /// What an array of T holds in memory is its encoding, and any bytes are an array of T.
 template <class T>
@@ -105,9 +129,10 @@ class Encoder {
     raw(&little, sizeof little);
   }
   /// `size` bytes as they are, without their number.
+  template <class Byte = std::byte>
   void raw(const void* data, std::size_t size) {
     if (size == 0) return;
-    const auto* first = static_cast<const std::byte*>(data);
+    const auto* first = static_cast<const Byte*>(data);
     out_.insert(out_.end(), first, first + size);
   }
   /// The number of bytes or elements that follow: 32 bits. More than 4 GiB is an InvariantViolation.
@@ -150,7 +175,7 @@ class Encoder {
   friend struct detail::IncludePaxosCerealFor;
 
   Buffer& out_;
-  std::shared_ptr<void> cereal_;  ///< cereal's own memory of this encoding, once it was asked
+  detail::ForeignArchive cereal_;
 };
 
 /// Reads what Encoder wrote, from bytes that nobody vouches for. A length is checked against the bytes that are
@@ -275,7 +300,7 @@ class Decoder {
 
   std::span<const std::byte> left_;
   bool ok_ = true;
-  std::shared_ptr<void> cereal_;  ///< as in Encoder
+  detail::ForeignArchive cereal_;
 };
 
 /// Appends the bytes of `value` to `out`.

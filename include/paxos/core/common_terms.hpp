@@ -20,14 +20,18 @@ struct CommonTerms {
   std::uint64_t session_window = 0;  ///< Config::session_window
 
   /// "members 1 2 3; sessions_max 4096; session_window 8192; cluster paxos"
-  [[nodiscard]] std::string text() const {
-    std::string out = "members";
+  template <class Text = std::string>
+  [[nodiscard]] Text text() const {
+    Text out = "members";
     for (const NodeId member : members) out += ' ' + to_string(member);
     return out + "; sessions_max " + std::to_string(sessions_max) + "; session_window " +
            std::to_string(session_window) + "; cluster " + cluster;
   }
   /// What frames and log segments carry: FNV-1a, 64 bits, of text().
-  [[nodiscard]] std::uint64_t fingerprint() const { return detail::fnv1a(text()); }
+  template <class Text = std::string>
+  [[nodiscard]] std::uint64_t fingerprint() const {
+    return detail::fnv1a(text<Text>());
+  }
 
   friend bool operator==(const CommonTerms&, const CommonTerms&) = default;
   template <class Archive>

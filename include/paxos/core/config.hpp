@@ -12,6 +12,7 @@
 #include <paxos/core/common_terms.hpp>
 #include <paxos/core/ensure.hpp>
 #include <paxos/core/membership.hpp>
+#include <paxos/core/min_max.hpp>
 #include <paxos/core/node_id.hpp>
 #include <paxos/core/time.hpp>
 
@@ -65,22 +66,28 @@ struct Config {
   static constexpr std::size_t reported_slots_max = 8 * window_slots_max;
 
   /// All that is (same on all).
-  [[nodiscard]] CommonTerms common() const {
-    return {cluster, detail::ordered_ids(members), sessions_max, session_window};
+  template <class Terms = CommonTerms>
+  [[nodiscard]] Terms common() const {
+    return Terms{cluster, detail::ordered_ids(members), sessions_max, session_window};
   }
   /// What frames and log segments carry of it.
-  [[nodiscard]] std::uint64_t fingerprint() const { return common().fingerprint(); }
+  template <class Terms = CommonTerms>
+  [[nodiscard]] std::uint64_t fingerprint() const {
+    return common<Terms>().fingerprint();
+  }
 
   /// Throws ConfigError when there is a problem().
+  template <class Error = ConfigError>
   void validate() const {
-    if (const auto text = problem()) detail::raise<ConfigError>(*text);
+    if (const auto text = problem()) detail::raise<Error>(*text);
   }
 
   /// The first field that breaks a rule, why, and a cure; nullopt when all is well. Storage and transport check
   /// `data_dir` and addresses.
-  [[nodiscard]] std::optional<std::string> problem() const {
-    std::optional<std::string> first;
-    const auto require = [&first](bool holds, const std::string& text) {
+  template <class Text = std::string>
+  [[nodiscard]] std::optional<Text> problem() const {
+    std::optional<Text> first;
+    const auto require = [&first](bool holds, const Text& text) {
       if (!holds && !first) first = "Config: " + text;
     };
     const auto ms = [](Duration duration) {

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <concepts>
-#include <map>
 #include <string>
+#include <vector>
 
 #include <paxos/core/node_id.hpp>
 #include <paxos/core/refusal.hpp>
@@ -16,6 +16,18 @@ namespace paxos {
 /// peer's.
 class LivesMet {
  public:
+  /// A peer, and the newest life of its directory that was met.
+  struct Known {
+    NodeId peer;     ///< a member
+    MetLife newest;  ///< of its directory
+
+    friend bool operator==(const Known&, const Known&) = default;
+    template <class Archive>
+    void serialize(Archive& archive) {
+      archive(peer, newest);
+    }
+  };
+
   /// `memory`: what remembers the peer, for the text.
   [[nodiscard]] Refusal refusal_of(NodeId peer, const std::same_as<StoreLife> auto& life,
                                    const std::string& memory) const {
@@ -24,9 +36,9 @@ class LivesMet {
               std::to_string(life.number) + ", " + std::to_string(life.nonces.size()) +
               " nonces): the number must be 1 to 2^62 - 1, with a nonce for each of the last " +
               std::to_string(StoreLife::told_max) + " lives; run one release on all nodes"};
-    const auto known = newest_.find(peer);
-    if (known == newest_.end() || life.descends_from(known->second)) return {};
-    const MetLife& met = known->second;
+    const MetLife* const known = find(peer);
+    if (known == nullptr || life.descends_from(*known)) return {};
+    const MetLife& met = *known;
     const std::string name = "node " + to_string(peer);
     if (life.incarnation != met.incarnation)
       return {"another data directory claims to be " + name +
@@ -42,18 +54,28 @@ class LivesMet {
 
   /// Whether that very life is the newest that was met.
   [[nodiscard]] bool has_met(NodeId peer, const std::same_as<StoreLife> auto& life) const {
-    const auto known = newest_.find(peer);
-    return known != newest_.end() && known->second == life.newest();
+    const MetLife* const known = find(peer);
+    return known != nullptr && *known == life.newest();
   }
+  /// Takes the place of what was met before.
   void meet(NodeId peer, const std::same_as<MetLife> auto& life) {
-    newest_[peer] = life;
-  }  ///< takes the place of what was met before
+    auto place = known_.begin();
+    while (place != known_.end() && place->peer < peer) ++place;
+    if (place == known_.end() || place->peer != peer) place = known_.insert(place, Known{peer, {}});
+    place->newest = life;
+  }
 
-  /// What a storage writes down: the newest life of each peer.
-  [[nodiscard]] const std::map<NodeId, MetLife>& newest() const { return newest_; }
+  /// What a storage writes down, in the order of the peers' ids.
+  [[nodiscard]] const std::vector<Known>& known() const { return known_; }
 
  private:
-  std::map<NodeId, MetLife> newest_;
+  [[nodiscard]] const MetLife* find(NodeId peer) const {
+    for (const Known& known : known_)
+      if (known.peer == peer) return &known.newest;
+    return nullptr;
+  }
+
+  std::vector<Known> known_;  ///< as few as a cluster has members
 };
 
 }  // namespace paxos

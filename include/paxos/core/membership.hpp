@@ -2,6 +2,7 @@
 #pragma once
 
 #include <bit>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -34,7 +35,7 @@ struct Member {
 namespace detail {
 
 /// The members' ids, in order. So few are sorted as fast by hand, and <algorithm> costs every file that includes this.
-[[nodiscard]] inline std::vector<NodeId> ordered_ids(const std::vector<Member>& members) {
+[[nodiscard]] std::vector<NodeId> ordered_ids(const std::same_as<std::vector<Member>> auto& members) {
   std::vector<NodeId> ids;
   for (const Member& member : members) {
     ids.push_back(member.id);
@@ -71,7 +72,8 @@ class Votes {
 class Membership {
  public:
   /// In the order of ids: index i is the same member on every node. Must be 1 to `members_max`, each once.
-  explicit Membership(const std::vector<Member>& members) : ids_(detail::ordered_ids(members)) {
+  template <class Members = std::vector<Member>>
+  explicit Membership(const Members& members) : ids_(detail::ordered_ids(members)) {
     ensure(!ids_.empty() && ids_.size() <= members_max, "Membership: a configuration has 1 to 9 members");
     for (std::size_t i = 1; i < ids_.size(); ++i) ensure(ids_[i - 1] != ids_[i], "Membership: two members have one id");
     ensure(2 * quorum_size() > ids_.size(), "Membership: two quorums need not intersect");

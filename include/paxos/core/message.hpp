@@ -8,12 +8,12 @@
 #include <system_error>
 #include <type_traits>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include <paxos/core/archive.hpp>
 #include <paxos/core/ballot.hpp>
 #include <paxos/core/command.hpp>
+#include <paxos/core/one_of.hpp>
 #include <paxos/core/slot.hpp>
 
 namespace paxos {
@@ -255,22 +255,24 @@ struct ReadIndexReply {
 };
 
 /// Everything that nodes say to each other. The index in this list is the kind on the wire: only ever append.
-using Message =
-    std::variant<Prepare, Promise, Accept, Accepted, Nack, Chosen, Heartbeat, HeartbeatAck, PreVote, PreVoteReply,
-                 HandOver, CatchUpRequest, CatchUpReply, Forward, ForwardReply, ReadIndex, ReadIndexReply>;
+/// Which one it is: get_if<Accept>(&message), message.visit(…).
+struct Message : OneOf<Prepare, Promise, Accept, Accepted, Nack, Chosen, Heartbeat, HeartbeatAck, PreVote, PreVoteReply,
+                       HandOver, CatchUpRequest, CatchUpReply, Forward, ForwardReply, ReadIndex, ReadIndexReply> {
+  using OneOf::OneOf;
+};
 
 /// Of each kind, in the order of Message.
 inline constexpr std::string_view message_names[] = {
     "Prepare",      "Promise",      "Accept",       "Accepted",     "Nack",          "Chosen",
     "Heartbeat",    "HeartbeatAck", "PreVote",      "PreVoteReply", "HandOver",      "CatchUpRequest",
     "CatchUpReply", "Forward",      "ForwardReply", "ReadIndex",    "ReadIndexReply"};
-static_assert(std::size(message_names) == std::variant_size_v<Message>);
+static_assert(std::size(message_names) == Message::alternatives);
 
 /// "Prepare", "Promise", …
 [[nodiscard]] inline std::string_view name_of(const Message& message) { return message_names[message.index()]; }
 
 /// Large and patient messages, which must never delay the others.
-[[nodiscard]] inline bool is_bulk(const Message& message) { return std::holds_alternative<CatchUpReply>(message); }
+[[nodiscard]] inline bool is_bulk(const Message& message) { return holds_alternative<CatchUpReply>(message); }
 
 // Functions that look into a Message are templates, though of one type only: the compiler goes through all alternatives
 // where such a function is called, and not in every file that includes this.
@@ -280,7 +282,7 @@ template <class Archive = Encoder>
 void encode_message(Buffer& out, const Message& message) {
   Archive encoder{out};
   encoder.number(static_cast<std::uint8_t>(message.index()));
-  std::visit([&](const auto& fields) { encoder(fields); }, message);
+  message.visit([&](const auto& fields) { encoder(fields); });
 }
 
 /// False when `bytes` are not exactly one message: unknown kind, a length beyond the bytes, bytes left over.
@@ -288,11 +290,9 @@ void encode_message(Buffer& out, const Message& message) {
   Decoder decoder{bytes};
   std::uint8_t kind = 0;
   decoder.number(kind);
-  if (!decoder.ok()) return false;
-  const auto read = [&]<std::size_t... Kind>(std::index_sequence<Kind...>) {
-    return ((Kind == kind && (decoder(message.template emplace<Kind>()), true)) || ...);
-  };
-  return read(std::make_index_sequence<std::variant_size_v<Message>>{}) && decoder.finished();
+  if (!decoder.ok() || !message.reset(kind)) return false;
+  message.visit([&](auto& fields) { decoder(fields); });
+  return decoder.finished();
 }
 
 namespace detail {
@@ -329,11 +329,11 @@ class SlotCheck {
 /// else.
 [[nodiscard]] bool is_well_formed(const std::same_as<Message> auto& message) {
   detail::SlotCheck check;
-  const Promise* promise = std::get_if<Promise>(&message);
+  const Promise* promise = get_if<Promise>(&message);
   if (promise != nullptr && promise->next_slot == Slot::infinity()) {
     check(promise->first_slot, promise->chosen_through, promise->accepted);
   } else {
-    std::visit(check, message);
+    message.visit(check);
   }
   return check.passes();
 }

@@ -1,10 +1,9 @@
 // Copyright (c) the paxos authors. MIT licence.
 #pragma once
 
-#include <variant>
-
 #include <paxos/core/ballot.hpp>
 #include <paxos/core/command.hpp>
+#include <paxos/core/one_of.hpp>
 #include <paxos/core/slot.hpp>
 
 namespace paxos {
@@ -58,6 +57,8 @@ struct LearnRecord {
 };
 
 /// Everything that a node writes. The index in this list is the kind on the disk: only ever append.
-using Record = std::variant<PromiseRecord, AcceptRecord, ChosenRecord, LearnRecord>;
+struct Record : OneOf<PromiseRecord, AcceptRecord, ChosenRecord, LearnRecord> {
+  using OneOf::OneOf;
+};
 
 }  // namespace paxos

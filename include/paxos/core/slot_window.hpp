@@ -2,11 +2,12 @@
 #pragma once
 
 #include <cstddef>
-#include <deque>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include <paxos/core/ensure.hpp>
+#include <paxos/core/min_max.hpp>
 #include <paxos/core/slot.hpp>
 
 namespace paxos {
@@ -27,39 +28,57 @@ class SlotWindow {
   [[nodiscard]] T* find(Slot slot) { return const_cast<T*>(std::as_const(*this).find(slot)); }
   /// Null when nothing is there.
   [[nodiscard]] const T* find(Slot slot) const {
-    if (slot <= base_ || slots_between(base_, slot) > entries_.size()) return nullptr;
-    const auto& entry = entries_[index(slot)];
+    if (slot <= base_ || slots_between(base_, slot) > span_) return nullptr;
+    const auto& entry = ring_[place(slot)];
     return entry ? &*entry : nullptr;
   }
 
   /// The window must admit the slot.
   T& put(Slot slot, T value) {
-    ensure(admits(slot), "SlotWindow: slot " + to_string(slot) + " lies outside the window above " + to_string(base_));
-    if (index(slot) >= entries_.size()) entries_.resize(index(slot) + 1);
-    return entries_[index(slot)].emplace(std::move(value));
+    ensure(admits(slot), [&] {
+      return "SlotWindow: slot " + to_string(slot) + " lies outside the window above " + to_string(base_);
+    });
+    const auto distance = static_cast<std::size_t>(slots_between(base_, slot));
+    if (distance > ring_.size()) grow(distance);
+    span_ = std::max(span_, distance);
+    return ring_[place(slot)].emplace(std::move(value));
   }
 
   /// Forgets every slot up to `base`. A lower base than now changes nothing.
   void advance(Slot base) {
     if (base <= base_) return;
-    const auto gone = slots_between(base_, base);
-    if (gone >= entries_.size()) {
-      entries_.clear();
-    } else {
-      entries_.erase(entries_.begin(), entries_.begin() + static_cast<std::ptrdiff_t>(gone));
+    while (base_ < base && span_ > 0) {
+      base_ = base_.next();
+      ring_[place(base_)].reset();
+      --span_;
     }
     base_ = base;
   }
 
   /// No entry lies above this slot.
-  [[nodiscard]] Slot last() const { return Slot{base_.value() + entries_.size()}; }
+  [[nodiscard]] Slot last() const { return Slot{base_.value() + span_}; }
 
  private:
-  [[nodiscard]] std::size_t index(Slot slot) const { return static_cast<std::size_t>(slots_between(base_, slot)) - 1; }
+  /// Each slot has its place for good, so that the window moves without anything in it being moved.
+  [[nodiscard]] std::size_t place(Slot slot) const {
+    return static_cast<std::size_t>(slot.value() & (ring_.size() - 1));
+  }
+
+  void grow(std::size_t span) {
+    std::size_t size = std::max<std::size_t>(ring_.size(), 4);
+    while (size < span) size *= 2;
+    std::vector<std::optional<T>> old(size);
+    old.swap(ring_);
+    for (std::size_t i = 1; i <= span_; ++i) {
+      const Slot slot{base_.value() + i};
+      ring_[place(slot)] = std::move(old[slot.value() & (old.size() - 1)]);
+    }
+  }
 
   Slot base_;
   std::size_t limit_;
-  std::deque<std::optional<T>> entries_;
+  std::size_t span_ = 0;                ///< slots above the base, up to the last one that was ever put
+  std::vector<std::optional<T>> ring_;  ///< of 2^n places, or none; empty but for those slots
 };
 
 }  // namespace paxos

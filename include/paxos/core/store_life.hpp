@@ -1,9 +1,9 @@
 // Copyright (c) the paxos authors. MIT licence.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <paxos/core/min_max.hpp>
 #include <vector>
 
 namespace paxos {
@@ -53,8 +53,9 @@ struct StoreLife {
   }
 
   /// The life that follows on this one.
-  [[nodiscard]] StoreLife next(std::uint64_t nonce) const {
-    StoreLife life{incarnation, number + 1, {nonce}};
+  template <class Life = StoreLife>
+  [[nodiscard]] Life next(std::uint64_t nonce) const {
+    Life life{incarnation, number + 1, {nonce}};
     for (const std::uint64_t older : nonces)
       if (life.nonces.size() < told_max) life.nonces.push_back(older);
     return life;

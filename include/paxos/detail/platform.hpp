@@ -13,8 +13,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#if __has_include(<sys/random.h>)
+#include <sys/random.h>
+#endif
+
 #include <cerrno>
 #include <cstdint>
+#include <system_error>
 
 namespace paxos::detail {
 
@@ -52,6 +57,14 @@ inline void bound_silence([[maybe_unused]] int socket, [[maybe_unused]] unsigned
   ::setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged_ms_max, sizeof unacknowledged_ms_max);
   ::setsockopt(socket, IPPROTO_TCP, TCP_KEEPIDLE, &silence_seconds_before_probe, sizeof silence_seconds_before_probe);
 #endif
+}
+
+/// 64 bits that nobody can foretell, nor draw again. Throws std::system_error when the system has none.
+[[nodiscard]] inline std::uint64_t entropy() {
+  std::uint64_t drawn = 0;
+  if (::getentropy(&drawn, sizeof drawn) != 0)
+    throw std::system_error(errno, std::generic_category(), "no random numbers to be had of the system");
+  return drawn;
 }
 
 /// The number by which an operator knows this process.

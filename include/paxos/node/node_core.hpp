@@ -4,30 +4,36 @@
 #include <algorithm>
 #include <asio/any_io_executor.hpp>
 #include <asio/post.hpp>
-#include <asio/steady_timer.hpp>
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <random>
 #include <string>
 #include <unordered_map>
 #include <utility>
-#include <variant>
 
 #include <paxos/core/config.hpp>
+#include <paxos/detail/platform.hpp>
 #include <paxos/node/executor.hpp>
 #include <paxos/node/inbox.hpp>
 #include <paxos/node/request.hpp>
 #include <paxos/policy/observer.hpp>
 #include <paxos/replica.hpp>
 #include <paxos/storage/group_commit.hpp>
+#include <paxos/transport/alarm.hpp>
 #include <paxos/transport/node_transport.hpp>
 
 namespace paxos::detail {
+
+/// A node's transport as its roles see it.
+template <NodeTransport Net>
+struct Sender {
+  Net& net;
+  void send(NodeId to, Message message) { net.send(to, std::move(message)); }
+};
 
 /// What a Node is behind its handle: one Replica, its storage, its transport and its timer on one serial executor.
 ///
@@ -53,9 +59,9 @@ class NodeCore : public std::enable_shared_from_this<NodeCore<Machine, Obs, Stor
         budget_(config_.pending_bytes_max),
         store_(config_),
         net_(executor_, config_, store_.life(), events(), std::move(net_options)),
-        outgoing_{net_},
-        replica_(config_, outgoing_, store_, observer_, new_life(), Clock::now()),
-        timer_(executor_) {
+        sender_{net_},
+        replica_(config_, sender_, store_, observer_, new_life(), Clock::now()),
+        alarm_(executor_) {
     status_ = replica_.status();
     flusher_.emplace(store_, [this](Status status) { flushed(std::move(status)); });
   }
@@ -65,19 +71,13 @@ class NodeCore : public std::enable_shared_from_this<NodeCore<Machine, Obs, Stor
     if (!has_failed_) quietly([&] { static_cast<void>(store_.flush()); });
   }
 
-  void start() {
-    post([](NodeCore& core) {
-      if (core.is_stopped_) return;
-      core.net_.start();
-      core.tick();
-    });
-  }
+  void start() { post(&NodeCore::open); }
 
   /// Hands a request over. Many pushes cost one wake-up. Its handler is never called from in here.
   void push(Request request) {
     if (const auto refused = admit(request)) return refuse(std::move(request), *refused);
     switch (inbox_.put(request)) {
-      case Inbox<Request>::Put::first: return post([](NodeCore& core) { core.drain(); });
+      case Inbox<Request>::Put::first: return post(&NodeCore::drain);
       case Inbox<Request>::Put::closed: return refuse(std::move(request), Errc::stopped);
       case Inbox<Request>::Put::queued:
       case Inbox<Request>::Put::gone: return;
@@ -91,11 +91,14 @@ class NodeCore : public std::enable_shared_from_this<NodeCore<Machine, Obs, Stor
       const std::lock_guard lock{flushed_mutex_};
       if (std::exchange(is_closed_, true)) return;
     }
-    post([](NodeCore& core) { core.stop(); });
+    post(&NodeCore::stop);
   }
   /// Drops requests that still come, handlers and all, so that one who asks again whatever the answer is ends at last.
   void abandon() { inbox_.abandon(); }
-  void wait_until_stopped() const { stopped_.wait(); }
+  void wait_until_stopped() const {
+    std::unique_lock lock{status_mutex_};
+    while (!is_over_) over_.wait(lock);
+  }
 
   /// Ends the node because of the exception that is being handled.
   void fail_by_exception(const char* where) noexcept {
@@ -115,20 +118,13 @@ class NodeCore : public std::enable_shared_from_this<NodeCore<Machine, Obs, Stor
   /// More wait for the next turn, lest heartbeats wait for them.
   static constexpr std::size_t requests_per_turn = 4096;
 
-  /// The transport as the roles see it.
-  struct Outgoing {
-    Net& net;
-    void send(NodeId to, Message message) { net.send(to, std::move(message)); }
-  };
   static Config validated(Config config) {
     config.validate();
     return config;
   }
 
-  [[nodiscard]] typename Replica<Machine, Outgoing, Store, Obs>::Life new_life() const {
-    std::random_device entropy;
-    const auto draw = [&] { return (std::uint64_t{entropy()} << 32) | entropy(); };
-    return {draw(), {draw(), draw()}};
+  [[nodiscard]] typename Replica<Machine, Sender<Net>, Store, Obs>::Life new_life() const {
+    return {entropy(), {entropy(), entropy()}};
   }
 
   TransportEvents events() {
@@ -154,12 +150,21 @@ class NodeCore : public std::enable_shared_from_this<NodeCore<Machine, Obs, Stor
     return events;
   }
 
-  /// Runs `work(*this)` on the executor later.
-  template <class F>
-  void post(F work) {
-    asio::post(executor_, [self = this->shared_from_this(), work = std::move(work)]() mutable {
-      self->guarded([&] { work(*self); });
-    });
+  /// Posted every turn: allocates nothing of its own.
+  struct Step {
+    std::shared_ptr<NodeCore> core;
+    void (NodeCore::*step)();
+    void operator()() const {
+      core->guarded([this] { ((*core).*step)(); });
+    }
+  };
+  /// Does that on the executor later.
+  void post(void (NodeCore::*step)()) { asio::post(executor_, Step{this->shared_from_this(), step}); }
+
+  void open() {
+    if (is_stopped_) return;
+    net_.start();
+    tick();
   }
 
   template <class F>
@@ -188,7 +193,7 @@ class NodeCore : public std::enable_shared_from_this<NodeCore<Machine, Obs, Stor
   /// What is ready by now is handled before the turn ends: Asio runs what was posted later, later.
   void schedule_end_of_turn() {
     if (is_stopped_ || std::exchange(is_turn_ending_, true)) return;
-    post([](NodeCore& core) { core.end_turn(); });
+    post(&NodeCore::end_turn);
   }
 
   void end_turn() {
@@ -203,9 +208,8 @@ class NodeCore : public std::enable_shared_from_this<NodeCore<Machine, Obs, Stor
   }
 
   void tick() {
-    timer_.expires_after(config_.heartbeat_interval / 4);
-    timer_.async_wait([self = this->shared_from_this()](std::error_code error) {
-      if (error || self->is_stopped_) return;
+    alarm_.set(config_.heartbeat_interval / 4, [self = this->shared_from_this()] {
+      if (self->is_stopped_) return;
       self->run([&] { self->replica_.on_tick(Clock::now()); });
       if (!self->is_stopped_) self->guarded([&] { self->tick(); });
     });
@@ -216,7 +220,7 @@ class NodeCore : public std::enable_shared_from_this<NodeCore<Machine, Obs, Stor
     quietly([&] {
       const std::lock_guard lock{flushed_mutex_};
       if (is_closed_) return;
-      asio::post(executor_, [weak = this->weak_from_this(), status = std::move(status)] {
+      detail::post(executor_, [weak = this->weak_from_this(), status = std::move(status)] {
         const auto self = weak.lock();
         if (self) self->run([&] { self->on_flushed(status); });
       });
@@ -260,31 +264,33 @@ class NodeCore : public std::enable_shared_from_this<NodeCore<Machine, Obs, Stor
   void stop() noexcept {
     if (std::exchange(is_stopped_, true)) return;
     inbox_.close();
-    quietly([&] { timer_.cancel(); });
+    quietly([&] { alarm_.cancel(); });
     quietly([&] { net_.stop(); });
     quietly([&] { replica_.stop(); });
     quietly([&] { answer(); });
     quietly([&] { drain(); });
     quietly([&] { publish(); });
-    is_over_.set_value();
+    const std::lock_guard lock{status_mutex_};
+    is_over_ = true;
+    over_.notify_all();
   }
 
   /// What is too much is refused before it costs anything.
   [[nodiscard]] std::optional<Errc> admit(Request& request) {
     std::size_t bytes = request_overhead_bytes;
-    if (const auto* proposal = std::get_if<Proposal>(&request)) {
+    if (const auto* proposal = get_if<Proposal>(&request)) {
       if (proposal->payload.size() > config_.command_bytes_max) return Errc::too_large;
       bytes += proposal->payload.size();
     }
     auto share = budget_.take(bytes);
     if (!share) return Errc::overloaded;
-    std::visit([&](auto& what) { what.share = *std::move(share); }, request);
+    request.visit([&](auto& what) { what.share = *std::move(share); });
     return std::nullopt;
   }
 
   void refuse(Request request, Errc why) {
-    post([request = std::move(request), why](NodeCore& core) mutable {
-      std::visit([&](auto& what) { core.refuse_now(what, why); }, request);
+    detail::post(executor_, [self = this->shared_from_this(), request = std::move(request), why]() mutable {
+      self->guarded([&] { request.visit([&](auto& what) { self->refuse_now(what, why); }); });
     });
   }
   void refuse_now(Proposal& proposal, Errc why) { call(proposal.on_answer, make_error_code(why), Bytes{}); }
@@ -297,10 +303,10 @@ class NodeCore : public std::enable_shared_from_this<NodeCore<Machine, Obs, Stor
     for (; !taken_.empty() && (is_stopped_ || count < requests_per_turn); ++count) {
       Request request = std::move(taken_.front());
       taken_.pop_front();
-      std::visit([&](auto& what) { take_on(what); }, request);
+      request.visit([&](auto& what) { take_on(what); });
       if (taken_.empty() && is_stopped_) inbox_.take(taken_);
     }
-    if (!taken_.empty()) return post([](NodeCore& core) { core.drain(); });
+    if (!taken_.empty()) return post(&NodeCore::drain);
     if (count > 0) schedule_end_of_turn();
   }
 
@@ -328,9 +334,9 @@ class NodeCore : public std::enable_shared_from_this<NodeCore<Machine, Obs, Stor
 
   /// Remote clients submit, and ask how far this node has come (Command::issued_after wants to know).
   void on_client(ClientId client, const Message& message) {
-    if (const auto* where = std::get_if<ReadIndex>(&message)) {
+    if (const auto* where = get_if<ReadIndex>(&message)) {
       net_.send_to_client(client, ReadIndexReply{where->nonce, true, replica_.state().applied()});
-    } else if (const auto* forward = std::get_if<Forward>(&message)) {
+    } else if (const auto* forward = get_if<Forward>(&message)) {
       forward_for(client, forward->command);
     }
   }
@@ -396,9 +402,9 @@ class NodeCore : public std::enable_shared_from_this<NodeCore<Machine, Obs, Stor
   Budget budget_;
   Store store_;
   Net net_;
-  Outgoing outgoing_;
-  Replica<Machine, Outgoing, Store, Obs> replica_;
-  asio::steady_timer timer_;
+  Sender<Net> sender_;
+  Replica<Machine, Sender<Net>, Store, Obs> replica_;
+  Alarm<asio::any_io_executor> alarm_;
   Time flush_not_before_{};
   bool is_turn_ending_ = false;
   bool is_stopped_ = false;
@@ -410,10 +416,10 @@ class NodeCore : public std::enable_shared_from_this<NodeCore<Machine, Obs, Stor
   Inbox<Request> inbox_;
   std::deque<Request> taken_;  ///< out of the inbox, and not yet taken on
 
-  std::promise<void> is_over_;
-  const std::shared_future<void> stopped_ = is_over_.get_future().share();
   mutable std::mutex status_mutex_;
+  mutable std::condition_variable over_;
   NodeStatus status_;
+  bool is_over_ = false;  ///< under status_mutex_: stop() has done all that it does
 
   std::mutex flushed_mutex_;
   bool is_closed_ = false;                     ///< under flushed_mutex_: the executor's context may be gone

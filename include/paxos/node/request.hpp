@@ -4,12 +4,12 @@
 #include <cstddef>
 #include <optional>
 #include <system_error>
-#include <variant>
 
 #include <paxos/core/bytes.hpp>
 #include <paxos/core/command.hpp>
+#include <paxos/core/one_of.hpp>
+#include <paxos/detail/unique_function.hpp>
 #include <paxos/node/inbox.hpp>
-#include <paxos/node/unique_function.hpp>
 #include <paxos/transport/node_transport.hpp>
 
 namespace paxos::detail {
@@ -34,7 +34,7 @@ struct Read {
 };
 
 template <class Machine>
-using Request = std::variant<Proposal, Read<Machine>>;
+using Request = OneOf<Proposal, Read<Machine>>;
 
 /// Somebody who waits for a command.
 struct Waiter {

@@ -1,7 +1,6 @@
 // Copyright (c) the paxos authors. MIT licence.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <limits>
@@ -9,6 +8,7 @@
 #include <paxos/core/ballot.hpp>
 #include <paxos/core/config.hpp>
 #include <paxos/core/membership.hpp>
+#include <paxos/core/min_max.hpp>
 #include <paxos/core/time.hpp>
 
 namespace paxos {

@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <deque>
 #include <utility>
-#include <variant>
 
 #include <paxos/core/message.hpp>
 #include <paxos/core/node_id.hpp>
@@ -94,17 +93,17 @@ class Outbox {
   /// Of all that waits for a disk only a Promise carries values.
   static std::size_t value_bytes(const Message& message) {
     std::size_t bytes = 0;
-    if (const auto* promise = std::get_if<Promise>(&message))
+    if (const auto* promise = get_if<Promise>(&message))
       for (const AcceptedValue& accepted : promise->accepted) bytes += sizeof accepted + accepted.value.size();
     return bytes;
   }
 
   /// Accepted{b, 4, 6} and Accepted{b, 7, 7} to one node are Accepted{b, 4, 7}.
   static bool merge(std::deque<Waiting>& ready, const Waiting& next) {
-    const auto* right = std::get_if<Accepted>(&next.message);
+    const auto* right = get_if<Accepted>(&next.message);
     if (right == nullptr) return false;
     for (Waiting& earlier : ready) {
-      auto* left = std::get_if<Accepted>(&earlier.message);
+      auto* left = get_if<Accepted>(&earlier.message);
       if (left == nullptr || earlier.to != next.to || left->ballot != right->ballot) continue;
       if (left->last.next() != right->first) continue;
       left->last = right->last;

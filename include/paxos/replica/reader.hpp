@@ -1,10 +1,8 @@
 // Copyright (c) the paxos authors. MIT licence.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
 #include <map>
 #include <optional>
 #include <utility>
@@ -13,6 +11,7 @@
 #include <paxos/core/config.hpp>
 #include <paxos/core/membership.hpp>
 #include <paxos/core/message.hpp>
+#include <paxos/core/min_max.hpp>
 #include <paxos/core/slot.hpp>
 #include <paxos/core/time.hpp>
 #include <paxos/policy/transport.hpp>
@@ -43,7 +42,7 @@ template <Transport Net>
 class Reader {
  public:
   static constexpr std::size_t reads_max = std::size_t{1} << 20;  ///< reads of this node that wait
-  static constexpr std::ptrdiff_t remote_max = 128;               ///< questions of each other node
+  static constexpr std::size_t remote_max = 128;                  ///< questions of each other node
 
   /// What the rest of the replica knows at the end of a turn.
   struct View {
@@ -70,8 +69,9 @@ class Reader {
 
   /// A question of another node; beyond `remote_max` that wait, its questions are dropped, and come again.
   void on_read_index(NodeId from, const ReadIndex& request) {
-    if (std::ranges::count(open_remote_, from, &Remote::from) < remote_max)
-      open_remote_.push_back(Remote{from, request.nonce, request.is_relayed});
+    std::size_t waiting = 0;
+    for (const Remote& remote : open_remote_) waiting += remote.from == from ? 1 : 0;
+    if (waiting < remote_max) open_remote_.push_back(Remote{from, request.nonce, request.is_relayed});
   }
 
   /// An answer; one to no question of ours is ignored.
@@ -122,8 +122,10 @@ class Reader {
     };
     expire(open_);
     if (asked_ && expire(asked_->requests) && asked_->remote.empty()) asked_.reset();
-    for (auto group = confirmed_.begin(); group != confirmed_.end();)
-      group = expire(group->second) ? confirmed_.erase(group) : std::next(group);
+    for (auto group = confirmed_.begin(); group != confirmed_.end();) {
+      const auto current = group++;
+      if (expire(current->second)) confirmed_.erase(current);
+    }
   }
 
   /// Gives up everything: the node stops.

@@ -1,7 +1,6 @@
 // Copyright (c) the paxos authors. MIT licence.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -11,6 +10,7 @@
 #include <paxos/core/archive.hpp>
 #include <paxos/core/command.hpp>
 #include <paxos/core/config.hpp>
+#include <paxos/core/min_max.hpp>
 #include <paxos/core/slot.hpp>
 
 namespace paxos {
@@ -100,7 +100,14 @@ class BasicSessionTable {
 
   /// The first answer of `sequence` or above.
   static typename std::deque<Ran>::const_iterator from(const std::deque<Ran>& answers, std::uint64_t sequence) {
-    return std::ranges::lower_bound(answers, sequence, {}, &Ran::sequence);
+    auto first = answers.begin();
+    for (std::size_t left = answers.size(); left > 0;) {
+      const std::size_t half = left / 2;
+      const auto middle = first + static_cast<std::ptrdiff_t>(half);
+      if (middle->sequence < sequence) first = middle + 1;
+      left = middle->sequence < sequence ? left - half - 1 : half;
+    }
+    return first;
   }
 
   static void settle(Session& session, std::uint64_t below) {
@@ -110,8 +117,9 @@ class BasicSessionTable {
   }
 
   void evict() {
-    const auto oldest =
-        std::ranges::min_element(sessions_, {}, [](const auto& entry) { return entry.second.last_use; });
+    auto oldest = sessions_.begin();
+    for (auto entry = sessions_.begin(); entry != sessions_.end(); ++entry)
+      if (entry->second.last_use < oldest->second.last_use) oldest = entry;
     evicted_through_ = std::max(evicted_through_, oldest->second.last_slot);
     sessions_.erase(oldest);
   }

@@ -1,7 +1,6 @@
 // Copyright (c) the paxos authors. MIT licence.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <map>
 #include <optional>
@@ -13,6 +12,7 @@
 #include <paxos/core/error.hpp>
 #include <paxos/core/membership.hpp>
 #include <paxos/core/message.hpp>
+#include <paxos/core/min_max.hpp>
 #include <paxos/core/time.hpp>
 #include <paxos/policy/transport.hpp>
 #include <paxos/replica/replicated_state.hpp>

@@ -1,13 +1,13 @@
 // Copyright (c) the paxos authors. MIT licence.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <utility>
 
 #include <paxos/core/config.hpp>
 #include <paxos/core/ensure.hpp>
 #include <paxos/core/message.hpp>
+#include <paxos/core/min_max.hpp>
 #include <paxos/core/record.hpp>
 #include <paxos/core/slot_window.hpp>
 #include <paxos/policy/storage.hpp>

@@ -1,7 +1,6 @@
 // Copyright (c) the paxos authors. MIT licence.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <utility>
 #include <vector>
@@ -9,6 +8,7 @@
 #include <paxos/core/config.hpp>
 #include <paxos/core/membership.hpp>
 #include <paxos/core/message.hpp>
+#include <paxos/core/min_max.hpp>
 #include <paxos/core/random.hpp>
 #include <paxos/core/time.hpp>
 #include <paxos/policy/observer.hpp>
@@ -179,10 +179,15 @@ class LeaderElection {
   }
   /// The newest round that a quorum, this leader included, answered.
   [[nodiscard]] std::uint64_t confirmed_round() const {
-    std::vector<std::uint64_t> rounds;
-    for (std::size_t i = 0; i < peers_.size(); ++i) rounds.push_back(i == self_ ? round_ : peers_[i].round);
-    std::sort(rounds.rbegin(), rounds.rend());
-    return rounds[membership_.quorum_size() - 1];
+    const auto answered = [this](std::size_t i) { return i == self_ ? round_ : peers_[i].round; };
+    std::uint64_t confirmed = 0;
+    for (std::size_t candidate = 0; candidate < peers_.size(); ++candidate) {
+      Votes votes;
+      for (std::size_t i = 0; i < peers_.size(); ++i)
+        if (answered(i) >= answered(candidate)) votes.insert(i);
+      if (membership_.is_quorum(votes)) confirmed = std::max(confirmed, answered(candidate));
+    }
+    return confirmed;
   }
 
   /// Sends the heartbeats that are due.
@@ -313,7 +318,8 @@ class LeaderElection {
     hand_over_until_ = now + config_.election_timeout;
     hand_over_after_ = now + 10 * config_.election_timeout;
     Offer& offer = offers_[*membership_.index_of(best->id)];
-    offer.pause = std::clamp<Duration>(2 * offer.pause, 10 * config_.election_timeout, std::chrono::minutes{10});
+    const Duration shortest = 10 * config_.election_timeout;
+    offer.pause = std::max(shortest, std::min<Duration>(2 * offer.pause, std::chrono::minutes{10}));
     offer.not_before = now + offer.pause;
     net_.send(best->id, HandOver{leader_ballot_});
   }

@@ -1,7 +1,6 @@
 // Copyright (c) the paxos authors. MIT licence.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <deque>
 #include <map>
@@ -13,6 +12,7 @@
 #include <paxos/core/ensure.hpp>
 #include <paxos/core/membership.hpp>
 #include <paxos/core/message.hpp>
+#include <paxos/core/min_max.hpp>
 #include <paxos/core/slot_window.hpp>
 #include <paxos/core/time.hpp>
 #include <paxos/policy/transport.hpp>
@@ -237,13 +237,13 @@ class Proposer {
   /// Makes headway, and reports nothing but what an acceptor can have accepted before this ballot, in slots that it
   /// speaks for. One far above the others would be filled up to with no-ops.
   static bool is_well_formed(const Promise& promise) {
-    const auto is_possible = [&](const AcceptedValue& accepted) {
-      return accepted.slot >= promise.first_slot && accepted.slot < promise.next_slot &&
-             slots_between(promise.chosen_through, accepted.slot) <= Config::reported_slots_max &&
-             accepted.ballot < promise.ballot;
-    };
-    return promise.next_slot > promise.first_slot && promise.chosen_through < Slot::infinity() &&
-           std::ranges::all_of(promise.accepted, is_possible);
+    if (promise.next_slot <= promise.first_slot || promise.chosen_through == Slot::infinity()) return false;
+    for (const AcceptedValue& accepted : promise.accepted) {
+      if (accepted.slot < promise.first_slot || accepted.slot >= promise.next_slot) return false;
+      if (slots_between(promise.chosen_through, accepted.slot) > Config::reported_slots_max) return false;
+      if (accepted.ballot >= promise.ballot) return false;
+    }
+    return true;
   }
 
   void start_leading() {

@@ -12,7 +12,6 @@
 #include <string>
 #include <type_traits>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include <paxos/cereal.hpp>
@@ -196,7 +195,7 @@ class Run {
     const std::size_t elections_max = std::max<std::size_t>(4, 2 * (cluster_.ids().size() - quorum_.size()));
     std::set<Ballot> ballots;
     cluster_.on_send = [&](NodeId, NodeId, const Message& message) {
-      if (const auto* prepare = std::get_if<Prepare>(&message)) ballots.insert(prepare->ballot);
+      if (const auto* prepare = get_if<Prepare>(&message)) ballots.insert(prepare->ballot);
     };
     cluster_.run_for(20 * shape_.pace);
     cluster_.on_send = nullptr;

@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <optional>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include <paxos/core/ensure.hpp>
@@ -29,7 +28,7 @@ class ExploredDisk {
   }
 
   WriteTicket append(const Record& record) {
-    const auto* accept = std::get_if<AcceptRecord>(&record);
+    const auto* accept = get_if<AcceptRecord>(&record);
     const bool is_kept = accept == nullptr || accept->slot <= last_;
     if (!is_kept && accept->ballot <= all_.promised()) return appended();
     pending_.push_back(is_kept ? record : Record{PromiseRecord{accept->ballot}});
@@ -83,7 +82,7 @@ class ExploredDisk {
       for (Record& record : pending_) {
         std::size_t kind = record.index();
         archive(kind);
-        std::visit([&](auto& fields) { archive(fields); }, record);
+        record.visit([&](auto& fields) { archive(fields); });
       }
     }
   }

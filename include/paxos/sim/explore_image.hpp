@@ -11,7 +11,6 @@
 #include <type_traits>
 #include <unordered_map>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include <paxos/core/archive.hpp>
@@ -88,17 +87,17 @@ class Lexicon {
 
 /// Cuts off what a message says of slots above `last`. False when nothing is left of it.
 [[nodiscard]] inline bool cut_to(Slot last, Message& message) {
-  if (auto* accept = std::get_if<Accept>(&message)) {
+  if (auto* accept = get_if<Accept>(&message)) {
     accept->chosen_through = std::min(accept->chosen_through, last);
     return accept->slot <= last;
   }
-  if (auto* accepted = std::get_if<Accepted>(&message)) {
+  if (auto* accepted = get_if<Accepted>(&message)) {
     accepted->last = std::min(accepted->last, last);
     return accepted->first <= last;
   }
-  if (auto* promise = std::get_if<Promise>(&message))
+  if (auto* promise = get_if<Promise>(&message))
     std::erase_if(promise->accepted, [&](const AcceptedValue& accepted) { return accepted.slot > last; });
-  if (auto* chosen = std::get_if<Chosen>(&message)) chosen->through = std::min(chosen->through, last);
+  if (auto* chosen = get_if<Chosen>(&message)) chosen->through = std::min(chosen->through, last);
   return true;
 }
 

@@ -10,7 +10,6 @@
 #include <string>
 #include <tuple>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include <paxos/core/ensure.hpp>
@@ -266,8 +265,8 @@ class LocalStates {
   BitSet hardened(Ballot promised, const std::vector<Record>& records, bool& is_breach) {
     BitSet votes;
     for (const Record& record : records) {
-      const auto* promise = std::get_if<PromiseRecord>(&record);
-      const auto* accept = std::get_if<AcceptRecord>(&record);
+      const auto* promise = get_if<PromiseRecord>(&record);
+      const auto* accept = get_if<AcceptRecord>(&record);
       if (promise == nullptr && accept == nullptr) continue;
       const Ballot& ballot = promise != nullptr ? promise->ballot : accept->ballot;
       is_breach |= ballot < promised;  // a durable promise that goes down
@@ -302,21 +301,21 @@ class LocalStates {
   }
   [[nodiscard]] bool is_out_of_date(const NodeFacts& facts, std::uint32_t letter) const {
     const Message& message = glossary_.lexicon.message(glossary_.letters[letter].message);
-    if (const auto* chosen = std::get_if<Chosen>(&message))
+    if (const auto* chosen = get_if<Chosen>(&message))
       return chosen->ballot <= facts.promised &&
              (chosen->through <= facts.chosen_through ||
               (chosen->ballot < facts.promised && std::ranges::find(facts.voted, chosen->ballot) == facts.voted.end()));
     // What is refused has an effect where refusals arrive.
-    if (const auto* prepare = std::get_if<Prepare>(&message))
+    if (const auto* prepare = get_if<Prepare>(&message))
       return !tells_refusals_ && prepare->ballot < facts.promised;
-    if (const auto* accept = std::get_if<Accept>(&message)) return !tells_refusals_ && accept->ballot < facts.promised;
+    if (const auto* accept = get_if<Accept>(&message)) return !tells_refusals_ && accept->ballot < facts.promised;
     // This node stands only above its promise: a ballot that it does not run now is over.
     const auto is_over = [&](const Ballot& ballot) {
       return ballot <= facts.promised && (facts.proposer.is_idle || facts.proposer.ballot != ballot);
     };
-    if (const auto* promise = std::get_if<Promise>(&message))
+    if (const auto* promise = get_if<Promise>(&message))
       return is_over(promise->ballot) || (facts.proposer.is_leading && facts.proposer.ballot == promise->ballot);
-    if (const auto* accepted = std::get_if<Accepted>(&message))
+    if (const auto* accepted = get_if<Accepted>(&message))
       return is_over(accepted->ballot) ||
              (facts.proposer.ballot == accepted->ballot && accepted->last <= facts.proposer.decided);
     return false;

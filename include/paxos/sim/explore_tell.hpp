@@ -3,7 +3,6 @@
 
 #include <string>
 #include <type_traits>
-#include <variant>
 #include <vector>
 
 #include <paxos/core/command.hpp>
@@ -32,26 +31,26 @@ namespace paxos::sim {
 /// The name and what matters of it.
 [[nodiscard]] inline std::string describe(const Message& message) {
   std::string text{name_of(message)};
-  if (const auto* prepare = std::get_if<Prepare>(&message)) {
+  if (const auto* prepare = get_if<Prepare>(&message)) {
     text += " " + to_string(prepare->ballot) + " from slot " + describe(prepare->first_slot);
-  } else if (const auto* promise = std::get_if<Promise>(&message)) {
+  } else if (const auto* promise = get_if<Promise>(&message)) {
     text += " " + to_string(promise->ballot) + " for slots " + describe(promise->first_slot) + " to " +
             describe(promise->next_slot) + ", chosen through " + to_string(promise->chosen_through) + ", accepted [";
     for (const AcceptedValue& accepted : promise->accepted)
       text += " slot " + to_string(accepted.slot) + " at " + to_string(accepted.ballot) + ": " +
               describe(accepted.value) + ";";
     text += "]";
-  } else if (const auto* accept = std::get_if<Accept>(&message)) {
+  } else if (const auto* accept = get_if<Accept>(&message)) {
     text += " " + to_string(accept->ballot) + " slot " + to_string(accept->slot) + ": " + describe(accept->value) +
             ", chosen through " + to_string(accept->chosen_through);
-  } else if (const auto* accepted = std::get_if<Accepted>(&message)) {
+  } else if (const auto* accepted = get_if<Accepted>(&message)) {
     text +=
         " " + to_string(accepted->ballot) + " slots " + to_string(accepted->first) + " to " + to_string(accepted->last);
-  } else if (const auto* nack = std::get_if<Nack>(&message)) {
+  } else if (const auto* nack = get_if<Nack>(&message)) {
     text += " promised " + to_string(nack->promised);
-  } else if (const auto* chosen = std::get_if<Chosen>(&message)) {
+  } else if (const auto* chosen = get_if<Chosen>(&message)) {
     text += " " + to_string(chosen->ballot) + " through " + to_string(chosen->through);
-  } else if (const auto* reply = std::get_if<CatchUpReply>(&message)) {
+  } else if (const auto* reply = get_if<CatchUpReply>(&message)) {
     text += " from slot " + describe(reply->first_slot) + ":";
     for (const Value& value : reply->values) text += " " + describe(value) + ";";
   }
@@ -60,12 +59,12 @@ namespace paxos::sim {
 
 /// For a person: one line.
 [[nodiscard]] inline std::string describe(const Record& record) {
-  if (const auto* promise = std::get_if<PromiseRecord>(&record)) return "promise " + to_string(promise->ballot);
-  if (const auto* accept = std::get_if<AcceptRecord>(&record))
+  if (const auto* promise = get_if<PromiseRecord>(&record)) return "promise " + to_string(promise->ballot);
+  if (const auto* accept = get_if<AcceptRecord>(&record))
     return "vote at " + to_string(accept->ballot) + " in slot " + to_string(accept->slot) + ": " +
            describe(accept->value);
-  if (const auto* chosen = std::get_if<ChosenRecord>(&record)) return "chosen through " + to_string(chosen->through);
-  const auto& learnt = std::get<LearnRecord>(record);
+  if (const auto* chosen = get_if<ChosenRecord>(&record)) return "chosen through " + to_string(chosen->through);
+  const auto& learnt = get<LearnRecord>(record);
   return "learnt slot " + to_string(learnt.slot) + ": " + describe(learnt.value);
 }
 

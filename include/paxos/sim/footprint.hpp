@@ -10,7 +10,6 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include <paxos/core/command.hpp>
@@ -48,10 +47,7 @@ class Footprint {
   }
   void add(const Bytes& value) { bytes += value.size(); }
   void add(const BatchBuilder& batch) { bytes += batch.bytes(); }
-  template <class... T>
-  void add(const std::variant<T...>& one) {
-    std::visit(*this, one);
-  }
+  void add(const Message& message) { message.visit(*this); }
   template <class T>
   void add(const std::optional<T>& field) {
     if (field) add(*field);

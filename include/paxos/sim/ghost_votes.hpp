@@ -7,7 +7,6 @@
 #include <set>
 #include <string>
 #include <utility>
-#include <variant>
 
 #include <paxos/core/ballot.hpp>
 #include <paxos/core/command.hpp>
@@ -33,13 +32,13 @@ class GhostVotes {
   /// `record` became durable at `node`.
   void on_durable(NodeId node, const Record& record) {
     if (expelled_.contains(node)) return;
-    if (const auto* promise = std::get_if<PromiseRecord>(&record)) on_promise(node, promise->ballot);
-    if (const auto* accept = std::get_if<AcceptRecord>(&record)) {
+    if (const auto* promise = get_if<PromiseRecord>(&record)) on_promise(node, promise->ballot);
+    if (const auto* accept = get_if<AcceptRecord>(&record)) {
       on_promise(node, accept->ballot);  // invariant 3
       on_vote(node, *accept);
     }
-    if (const auto* chosen = std::get_if<ChosenRecord>(&record)) on_logged(node, chosen->through);
-    if (const auto* learnt = std::get_if<LearnRecord>(&record)) on_logged(node, learnt->slot);
+    if (const auto* chosen = get_if<ChosenRecord>(&record)) on_logged(node, chosen->through);
+    if (const auto* learnt = get_if<LearnRecord>(&record)) on_logged(node, learnt->slot);
   }
 
   /// `node` opened its disk again. All that was durable must be there; what else is there, a power cut spared by
@@ -75,13 +74,13 @@ class GhostVotes {
       });
     };
     const Ballot& promised = promised_[node];
-    if (const auto* prepare = std::get_if<Prepare>(&message)) claim(promised >= prepare->ballot);
-    if (const auto* nack = std::get_if<Nack>(&message)) claim(promised >= nack->promised);
-    if (const auto* promise = std::get_if<Promise>(&message)) {
+    if (const auto* prepare = get_if<Prepare>(&message)) claim(promised >= prepare->ballot);
+    if (const auto* nack = get_if<Nack>(&message)) claim(promised >= nack->promised);
+    if (const auto* promise = get_if<Promise>(&message)) {
       claim(promised >= promise->ballot);
       for (const AcceptedValue& vote : promise->accepted) claim(has_voted(node, vote.slot, vote.ballot));
     }
-    if (const auto* accepted = std::get_if<Accepted>(&message)) {
+    if (const auto* accepted = get_if<Accepted>(&message)) {
       for (Slot slot = accepted->first; slot <= accepted->last; slot = slot.next())
         claim(has_voted(node, slot, accepted->ballot) ||
               (promised >= accepted->ballot && chosen(slot) != nullptr));  // a vote that can change nothing

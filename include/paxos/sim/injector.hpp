@@ -267,7 +267,7 @@ class Injector {
   /// What a node said must outlive it: it dies as it says so, its words under way or not.
   void on_send(NodeId from, const Message& message) {
     static constexpr std::string_view kinds[] = {"Promise", "Accepted", "Prepare", "Accept", "Chosen", "PreVoteReply"};
-    if (const auto* accept = std::get_if<Accept>(&message)) narrow(from, accept->ballot);
+    if (const auto* accept = get_if<Accept>(&message)) narrow(from, accept->ballot);
     const auto found = armed_.find(from);
     if (found == armed_.end() || name_of(message) != kinds[found->second % std::size(kinds)]) return;
     const bool also_this = (found->second >> 8) % 4 == 0;

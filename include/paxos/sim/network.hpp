@@ -9,7 +9,6 @@
 #include <map>
 #include <set>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include <paxos/core/message.hpp>
@@ -121,7 +120,7 @@ class Links {
   };
 
   Duration delay(Link& link, const Conditions& conditions, const Message& message) {
-    const unsigned of_votes = std::holds_alternative<Accepted>(message) ? conditions.late_votes_percent : 0;
+    const unsigned of_votes = holds_alternative<Accepted>(message) ? conditions.late_votes_percent : 0;
     const bool strays = link.random.chance(std::max(conditions.straggler_percent, of_votes));
     tally_.strayed += strays ? 1 : 0;
     return link.random.between(conditions.latency_min, strays ? conditions.straggler_max : conditions.latency_max);

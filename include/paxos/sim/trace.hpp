@@ -7,7 +7,6 @@
 #include <span>
 #include <string>
 #include <type_traits>
-#include <variant>
 #include <vector>
 
 #include <paxos/core/archive.hpp>
@@ -26,42 +25,37 @@ inline std::string text_of(const Slot& slot) { return slot == Slot::infinity() ?
 inline std::string describe(const Message& message) {
   std::string text{name_of(message)};
   const auto add = [&](const char* name, const std::string& value) { text += std::string{" "} + name + " " + value; };
-  std::visit(
-      [&](const auto& body) {
-        if constexpr (requires { body.ballot; }) add("ballot", to_string(body.ballot));
-        if constexpr (requires { body.promised; }) add("promised", to_string(body.promised));
-        if constexpr (requires { body.slot; }) add("slot", text_of(body.slot));
-        if constexpr (requires { body.first; }) add("slots", text_of(body.first) + "-" + text_of(body.last));
-        if constexpr (requires { body.first_slot; }) add("from slot", text_of(body.first_slot));
-        if constexpr (requires { body.next_slot; }) add("to before", text_of(body.next_slot));
-        if constexpr (requires { body.accepted.size(); }) {
-          for (const AcceptedValue& one : body.accepted)
-            add("accepted", text_of(one.slot) + "@" + to_string(one.ballot));
-        }
-        if constexpr (requires { body.granted; }) add(body.granted ? "granted" : "refused", "");
-        if constexpr (requires { body.confirmed; }) add(body.confirmed ? "confirmed" : "refused", "");
-        if constexpr (requires { body.index; }) add("index", text_of(body.index));
-        if constexpr (requires { body.round; }) add("round", std::to_string(body.round));
-        if constexpr (requires { body.through; }) add("through", text_of(body.through));
-        if constexpr (requires { body.chosen_through; }) add("chosen through", text_of(body.chosen_through));
-        if constexpr (requires { body.values.size(); }) add("values", std::to_string(body.values.size()));
-        if constexpr (requires { body.value.size(); }) add("bytes", std::to_string(body.value.size()));
-      },
-      message);
+  message.visit([&](const auto& body) {
+    if constexpr (requires { body.ballot; }) add("ballot", to_string(body.ballot));
+    if constexpr (requires { body.promised; }) add("promised", to_string(body.promised));
+    if constexpr (requires { body.slot; }) add("slot", text_of(body.slot));
+    if constexpr (requires { body.first; }) add("slots", text_of(body.first) + "-" + text_of(body.last));
+    if constexpr (requires { body.first_slot; }) add("from slot", text_of(body.first_slot));
+    if constexpr (requires { body.next_slot; }) add("to before", text_of(body.next_slot));
+    if constexpr (requires { body.accepted.size(); }) {
+      for (const AcceptedValue& one : body.accepted) add("accepted", text_of(one.slot) + "@" + to_string(one.ballot));
+    }
+    if constexpr (requires { body.granted; }) add(body.granted ? "granted" : "refused", "");
+    if constexpr (requires { body.confirmed; }) add(body.confirmed ? "confirmed" : "refused", "");
+    if constexpr (requires { body.index; }) add("index", text_of(body.index));
+    if constexpr (requires { body.round; }) add("round", std::to_string(body.round));
+    if constexpr (requires { body.through; }) add("through", text_of(body.through));
+    if constexpr (requires { body.chosen_through; }) add("chosen through", text_of(body.chosen_through));
+    if constexpr (requires { body.values.size(); }) add("values", std::to_string(body.values.size()));
+    if constexpr (requires { body.value.size(); }) add("bytes", std::to_string(body.value.size()));
+  });
   return text;
 }
 
 inline std::string describe(const Record& record) {
-  return std::visit(
-      []<class Kind>(const Kind& body) -> std::string {
-        if constexpr (std::is_same_v<Kind, PromiseRecord>) return "promise " + to_string(body.ballot);
-        if constexpr (std::is_same_v<Kind, AcceptRecord>)
-          return "vote " + text_of(body.slot) + "@" + to_string(body.ballot);
-        if constexpr (std::is_same_v<Kind, ChosenRecord>) return "chosen through " + text_of(body.through);
-        if constexpr (std::is_same_v<Kind, LearnRecord>) return "learnt " + text_of(body.slot);
-        return {};
-      },
-      record);
+  return record.visit([]<class Kind>(const Kind& body) -> std::string {
+    if constexpr (std::is_same_v<Kind, PromiseRecord>) return "promise " + to_string(body.ballot);
+    if constexpr (std::is_same_v<Kind, AcceptRecord>)
+      return "vote " + text_of(body.slot) + "@" + to_string(body.ballot);
+    if constexpr (std::is_same_v<Kind, ChosenRecord>) return "chosen through " + text_of(body.through);
+    if constexpr (std::is_same_v<Kind, LearnRecord>) return "learnt " + text_of(body.slot);
+    return {};
+  });
 }
 
 }  // namespace detail

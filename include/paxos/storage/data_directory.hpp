@@ -5,7 +5,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -71,7 +70,7 @@ class DataDirectory {
   /// The entries at the time of opening.
   [[nodiscard]] const std::vector<std::string>& names() const { return names_; }
   /// As it was found.
-  [[nodiscard]] bool has(const std::string& name) const { return std::ranges::binary_search(names_, name); }
+  [[nodiscard]] bool has(const std::string& name) const { return std::binary_search(names_.begin(), names_.end(), name); }
 
   /// The last step of making a new one: from now on it is one.
   void finish_creation() {
@@ -108,19 +107,19 @@ class DataDirectory {
 
   /// Any of them may have been made just now. Only the nearest must let itself be synced: others need not be ours.
   void sync_parents() {
-    auto parent = (std::filesystem::absolute(path_) / ".").lexically_normal().parent_path();
-    bool is_nearest = true;
-    while (parent.has_relative_path()) {
-      parent = parent.parent_path();
-      const auto error = files_.sync_directory(parent.string());
-      if (is_nearest) detail::throw_on(error, "cannot sync '" + parent.string() + "', the parent of data_dir");
-      is_nearest = false;
+    std::string path = path_;
+    for (bool is_nearest = true; path != "/" && path != "."; is_nearest = false) {
+      while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+      const std::size_t slash = path.rfind('/');
+      path = slash == std::string::npos ? "." : path.substr(0, slash == 0 ? 1 : slash);
+      const auto error = files_.sync_directory(path);
+      if (is_nearest) detail::throw_on(error, "cannot sync '" + path + "', the parent of data_dir");
     }
   }
 
   void list_names() {
     detail::throw_on(files_.list(path_, names_), "cannot list data_dir '" + path_ + "'");
-    std::ranges::sort(names_);
+    std::sort(names_.begin(), names_.end());
   }
 
   void read_identity(const Config& config) {

@@ -1,6 +1,7 @@
 // Copyright (c) the paxos authors. MIT licence.
 #pragma once
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -11,10 +12,10 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
-#include <random>
+#include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -87,16 +88,25 @@ class PosixFileSystem {
   };
 
   std::error_code create_directories(const std::string& path) {
-    std::error_code error;
-    std::filesystem::create_directories(path, error);
-    return error;
+    std::error_code first;
+    for (std::size_t end = 0; end < path.size();) {
+      end = path.find('/', end + 1);
+      if (::mkdir(path.substr(0, end).c_str(), 0777) != 0 && errno != EEXIST && !first) first = last_error();
+    }
+    struct stat found{};  // one above it need not be ours to make, and be there
+    if (::stat(path.c_str(), &found) != 0) return first ? first : last_error();
+    return S_ISDIR(found.st_mode) ? std::error_code{} : std::make_error_code(std::errc::not_a_directory);
   }
 
   std::error_code list(const std::string& path, std::vector<std::string>& names) {
-    std::error_code error;
-    for (std::filesystem::directory_iterator entry{path, error}, end; !error && entry != end; entry.increment(error))
-      names.push_back(entry->path().filename().string());
-    return error;
+    const std::unique_ptr<DIR, int (*)(DIR*)> directory{::opendir(path.c_str()), ::closedir};
+    if (!directory) return last_error();
+    for (;;) {
+      errno = 0;
+      const dirent* const entry = ::readdir(directory.get());
+      if (entry == nullptr) return last_error();  // none: that was the last one
+      if (const std::string_view name{entry->d_name}; name != "." && name != "..") names.emplace_back(name);
+    }
   }
 
   std::error_code open(const std::string& path, OpenMode mode, File& file) {
@@ -149,8 +159,7 @@ class PosixFileSystem {
   }
 
   std::uint64_t random() {
-    std::random_device device;
-    return (std::uint64_t{device()} << 32) | device();
+    return detail::entropy();
   }
 
  private:

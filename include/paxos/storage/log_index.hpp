@@ -1,7 +1,6 @@
 // Copyright (c) the paxos authors. MIT licence.
 #pragma once
 
-#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -10,9 +9,9 @@
 #include <optional>
 #include <string>
 #include <utility>
-#include <variant>
 
 #include <paxos/core/ballot.hpp>
+#include <paxos/core/min_max.hpp>
 #include <paxos/core/record.hpp>
 #include <paxos/core/slot.hpp>
 
@@ -22,8 +21,8 @@ namespace detail {
 
 /// The value that a record carries, if any.
 [[nodiscard]] const Value* value_of(const std::same_as<Record> auto& record) {
-  if (const auto* accept = std::get_if<AcceptRecord>(&record)) return &accept->value;
-  if (const auto* learn = std::get_if<LearnRecord>(&record)) return &learn->value;
+  if (const auto* accept = get_if<AcceptRecord>(&record)) return &accept->value;
+  if (const auto* learn = get_if<LearnRecord>(&record)) return &learn->value;
   return nullptr;
 }
 
@@ -76,7 +75,7 @@ class LogIndex {
 
   /// Adds the next record. `location` is that of its value, unused when it has none. A fault changes nothing.
   [[nodiscard]] std::optional<LogFault> fold(const Record& record, const Location& location) {
-    return std::visit([&](const auto& fields) { return add(fields, location); }, record);
+    return record.visit([&](const auto& fields) { return add(fields, location); });
   }
 
   [[nodiscard]] const Ballot& promised() const { return promised_; }          ///< the highest promised or accepted

@@ -200,11 +200,11 @@ class LogRecovery {
       behind.next_readable = std::min(behind.next_readable, frame.header.sequence);
       const auto record = decode_record(frame.header.kind, frame.payload());
       if (!record) continue;
-      if (const auto* accept = std::get_if<AcceptRecord>(&*record))
+      if (const auto* accept = get_if<AcceptRecord>(&*record))
         behind.highest_slot = std::max(behind.highest_slot, accept->slot);
-      if (const auto* chosen = std::get_if<ChosenRecord>(&*record))
+      if (const auto* chosen = get_if<ChosenRecord>(&*record))
         behind.highest_slot = std::max(behind.highest_slot, chosen->through);
-      if (const auto* learn = std::get_if<LearnRecord>(&*record))
+      if (const auto* learn = get_if<LearnRecord>(&*record))
         behind.highest_slot = std::max(behind.highest_slot, learn->slot);
     }
     behind.bytes += used_end(bytes, from) - from;

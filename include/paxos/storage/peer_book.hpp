@@ -45,36 +45,24 @@ class PeerBook {
     if (lives_.has_met(peer, life)) return {};
     LivesMet more = lives_;
     more.meet(peer, life.newest());
-    ensure(more.newest().size() <= members_max, "PeerBook: more peers than a cluster has members");
-    file_.write({more.newest().begin(), more.newest().end()});
+    ensure(more.known().size() <= members_max, "PeerBook: more peers than a cluster has members");
+    file_.write(more.known());
     lives_ = std::move(more);
     return {};
   }
 
  private:
-  struct Entry {
-    NodeId peer;
-    MetLife newest;
-
-    Entry() = default;
-    Entry(const std::pair<const NodeId, MetLife>& known) : peer(known.first), newest(known.second) {}
-    template <class Archive>
-    void serialize(Archive& archive) {
-      archive(peer, newest);
-    }
-  };
-
   void read() {
-    std::vector<Entry> entries;
+    std::vector<LivesMet::Known> entries;
     if (!file_.read(entries))
       throw StorageError("'" + file_.path() +
                          "' is damaged (its checksum does not hold), so this node cannot tell a peer whose disk was "
                          "wiped or rolled back from one whose was not. The log is not concerned: if no peer's disk was "
                          "replaced or restored, remove this file, and the node will remember its peers anew");
-    for (const Entry& entry : entries) lives_.meet(entry.peer, entry.newest);
+    for (const LivesMet::Known& entry : entries) lives_.meet(entry.peer, entry.newest);
   }
 
-  SealedFile<Files, std::vector<Entry>> file_;
+  SealedFile<Files, std::vector<LivesMet::Known>> file_;
   LivesMet lives_;
 };
 

@@ -1,9 +1,9 @@
 // Copyright (c) the paxos authors. MIT licence.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string>
 #include <string_view>
@@ -36,6 +36,11 @@ inline void require_readable(std::uint32_t format, const std::string& path) {
                                            : "a version that reads both; it brings the directory up to date"));
 }
 
+/// Whether the text stands at the front of the bytes.
+[[nodiscard]] inline bool begins_with(std::span<const std::byte> bytes, std::string_view text) {
+  return bytes.size() >= text.size() && std::memcmp(bytes.data(), text.data(), text.size()) == 0;
+}
+
 /// The bytes of a small file: `magic`, the format, the content, and the CRC-32C of all that.
 template <class Content>
 [[nodiscard]] Buffer sealed(std::string_view magic, const Content& content) {
@@ -52,9 +57,7 @@ template <class Content>
 template <class Content>
 [[nodiscard]] bool unseal(std::span<const std::byte> bytes, std::string_view magic, const std::string& path,
                           Content& content) {
-  if (bytes.size() < magic.size() + 8 ||
-      !std::ranges::equal(bytes.first(magic.size()), std::as_bytes(std::span{magic})))
-    return false;
+  if (bytes.size() < magic.size() + 8 || !begins_with(bytes, magic)) return false;
   const auto body = bytes.first(bytes.size() - 4);
   std::uint32_t crc = 0;
   std::uint32_t format = 0;

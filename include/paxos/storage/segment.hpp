@@ -2,15 +2,14 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
-#include <variant>
 
 #include <paxos/core/archive.hpp>
 #include <paxos/core/crc32c.hpp>
@@ -110,7 +109,7 @@ struct LogFrameHeader {
 
 namespace detail {
 
-inline constexpr std::array<char, 8> segment_magic{'P', 'A', 'X', 'O', 'S', 'L', 'O', 'G'};
+inline constexpr std::string_view segment_magic = "PAXOSLOG";
 inline constexpr std::byte frame_last_byte{0x5A};
 
 inline constexpr std::size_t sector_bytes = 512;
@@ -167,9 +166,10 @@ inline void spread(Buffer& out, std::size_t begin, std::uint64_t first) {
 }
 
 /// The first block of a segment; `seed` becomes the seed of its frames.
-[[nodiscard]] inline Buffer segment_block(const SegmentHeader& header, std::uint32_t& seed) {
+template <class Archive = Encoder>
+[[nodiscard]] Buffer segment_block(const SegmentHeader& header, std::uint32_t& seed) {
   Buffer block;
-  Encoder encoder{block};
+  Archive encoder{block};
   encoder.raw(segment_magic.data(), segment_magic.size());
   encoder(header);
   seed = crc32c(block);
@@ -179,12 +179,10 @@ inline void spread(Buffer& out, std::size_t begin, std::uint64_t first) {
 }
 
 /// nullopt when the block is not one that segment_block() made.
-[[nodiscard]] inline std::optional<SegmentHeader> parse_segment_block(std::span<const std::byte> block,
-                                                                      std::uint32_t& seed) {
-  if (block.size() < segment_header_bytes ||
-      !std::ranges::equal(block.first(segment_magic.size()), std::as_bytes(std::span{segment_magic})))
-    return std::nullopt;
-  Decoder decoder{block.subspan(segment_magic.size())};
+template <class Archive = Decoder>
+[[nodiscard]] std::optional<SegmentHeader> parse_segment_block(std::span<const std::byte> block, std::uint32_t& seed) {
+  if (block.size() < segment_header_bytes || !begins_with(block, segment_magic)) return std::nullopt;
+  Archive decoder{block.subspan(segment_magic.size())};
   SegmentHeader header;
   decoder(header);
   const std::size_t covered = block.size() - decoder.left().size();
@@ -206,13 +204,14 @@ struct RepairNote {
   }
 };
 
-inline constexpr std::array<char, 8> repair_magic{'P', 'A', 'X', 'O', 'S', 'C', 'U', 'T'};
+inline constexpr std::string_view repair_magic = "PAXOSCUT";
 inline constexpr std::size_t repair_note_offset = 512;  ///< a sector of its own: to write it harms no other field
 inline constexpr std::size_t repair_note_bytes = repair_magic.size() + 3 * 8 + 4;
 
-[[nodiscard]] inline Buffer repair_note(const RepairNote& note, std::uint32_t seed) {
+template <class Archive = Encoder>
+[[nodiscard]] Buffer repair_note(const RepairNote& note, std::uint32_t seed) {
   Buffer bytes;
-  Encoder encoder{bytes};
+  Archive encoder{bytes};
   encoder.raw(repair_magic.data(), repair_magic.size());
   encoder(note);
   encoder(crc32c(bytes, seed));
@@ -220,16 +219,17 @@ inline constexpr std::size_t repair_note_bytes = repair_magic.size() + 3 * 8 + 4
 }
 
 /// The note in a segment; nullopt when there is none, or a torn one: then nothing was zeroed yet, or all was.
-[[nodiscard]] inline std::optional<RepairNote> parse_repair_note(std::span<const std::byte> segment, std::uint32_t seed,
-                                                                 std::uint64_t segment_size) {
+template <class Archive = Decoder>
+[[nodiscard]] std::optional<RepairNote> parse_repair_note(std::span<const std::byte> segment, std::uint32_t seed,
+                                                          std::uint64_t segment_size) {
   if (segment.size() < segment_header_bytes) return std::nullopt;
   const auto bytes = segment.subspan(repair_note_offset, repair_note_bytes);
   RepairNote note;
   std::uint32_t crc = 0;
-  Decoder decoder{bytes.subspan(repair_magic.size())};
+  Archive decoder{bytes.subspan(repair_magic.size())};
   decoder(note, crc);
-  if (!std::ranges::equal(bytes.first(repair_magic.size()), std::as_bytes(std::span{repair_magic})) ||
-      crc != crc32c(bytes.first(repair_note_bytes - 4), seed) || note.end > segment_size || note.end < note.offset)
+  if (!begins_with(bytes, repair_magic) || crc != crc32c(bytes.first(repair_note_bytes - 4), seed) ||
+      note.end > segment_size || note.end < note.offset)
     return std::nullopt;
   return note;
 }
@@ -269,7 +269,7 @@ inline void append_frame(Buffer& out, const LogFrameHeader& header, const Record
                          std::uint32_t seed) {
   const std::size_t begin = out.size();
   out.resize(begin + log_frame_header_bytes);
-  if (record != nullptr) std::visit([&](const auto& fields) { encode(out, fields); }, *record);
+  if (record != nullptr) record->visit([&](const auto& fields) { encode(out, fields); });
   seal_frame(out, begin, header, offset, seed);
 }
 
@@ -309,16 +309,17 @@ struct ParsedFrame {
 template <class Archive = Decoder>
 [[nodiscard]] std::optional<Record> decode_record(std::uint8_t kind, std::span<const std::byte> payload) {
   Record record;
+  if (kind == 0 || !record.reset(kind - 1U)) return std::nullopt;
   Archive decoder{payload};
-  const auto read = [&]<std::size_t... Index>(std::index_sequence<Index...>) {
-    return ((Index + 1 == kind && (decoder(record.template emplace<Index>()), true)) || ...);
-  };
-  if (!read(std::make_index_sequence<std::variant_size_v<Record>>{}) || !decoder.finished()) return std::nullopt;
+  record.visit([&](auto& fields) { decoder(fields); });
+  if (!decoder.finished()) return std::nullopt;
   return record;
 }
 
 [[nodiscard]] inline bool all_zero(std::span<const std::byte> bytes) {
-  return std::ranges::all_of(bytes, [](std::byte byte) { return byte == std::byte{0}; });
+  for (const std::byte byte : bytes)
+    if (byte != std::byte{0}) return false;
+  return true;
 }
 
 /// Could an unfinished write have left this, where a frame should begin? A sector holds what was written, or what was

@@ -72,7 +72,7 @@ struct StorageState {
 
   /// Adds a record that may follow those before it.
   void add(const Record& record) {
-    std::visit([this](const auto& fields) { add_fields(fields); }, record);
+    record.visit([this](const auto& fields) { add_fields(fields); });
   }
 
   /// For a person: enough to see the difference of two.

@@ -45,7 +45,7 @@ struct TransportBoundCases {
     [[nodiscard]] std::size_t arrived() {
       std::size_t found = 0;
       for (const auto& [from, message] : world.at(2).messages) {
-        const auto* accept = std::get_if<Accept>(&message);
+        const auto* accept = get_if<Accept>(&message);
         if (accept == nullptr) continue;
         ++found;
         REQUIRE(accept->value == value);

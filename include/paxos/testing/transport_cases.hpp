@@ -7,7 +7,6 @@
 #include <string_view>
 #include <tuple>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include <catch2/catch_test_macros.hpp>
@@ -59,7 +58,7 @@ struct TransportCases {
     std::set<Way> missing;
     for (std::size_t from = 1; from <= 3; ++from)
       for (std::size_t to = 1; to <= 3; ++to)
-        for (std::size_t kind = 0; kind < std::variant_size_v<Message> && from != to; ++kind)
+        for (std::size_t kind = 0; kind < Message::alternatives && from != to; ++kind)
           missing.insert({from, to, kind});
     const auto sample = [](std::size_t from, std::size_t kind) { return sample_messages(NodeId{from})[kind]; };
     const bool is_complete = world.run_until(
@@ -95,7 +94,7 @@ struct TransportCases {
                               [&] { world.at(1).send_now(NodeId{2}, message); }));
       REQUIRE(world.reaches(1, 2));
       for (const auto& [from, heard] : world.at(2).messages)
-        REQUIRE((heard == message || std::holds_alternative<ReadIndex>(heard)));
+        REQUIRE((heard == message || holds_alternative<ReadIndex>(heard)));
       world.at(2).messages.clear();
     }
   }
@@ -122,7 +121,7 @@ struct TransportCases {
     constexpr std::uint64_t count = 50;
     const auto have_arrived = [&] {
       std::set<std::uint64_t> nonces;
-      for (const auto& [from, message] : world.at(2).messages) nonces.insert(std::get<ReadIndex>(message).nonce);
+      for (const auto& [from, message] : world.at(2).messages) nonces.insert(get<ReadIndex>(message).nonce);
       for (std::uint64_t nonce = 1; nonce <= count; ++nonce)
         if (!nonces.contains(nonce)) return false;
       return true;

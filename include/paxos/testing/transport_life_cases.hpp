@@ -11,7 +11,6 @@
 #include <string_view>
 #include <thread>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include <asio/executor_work_guard.hpp>
@@ -164,7 +163,7 @@ struct TransportLifeCases {
       TestNode<H>& here = world.at(node);
       const Message message = std::move(here.messages.back().second);
       here.messages.clear();
-      const auto* mark = std::get_if<ReadIndex>(&message);
+      const auto* mark = get_if<ReadIndex>(&message);
       for (std::size_t to = 1; to <= 3 && mark != nullptr && mark->nonce < 4; ++to) {
         here.send(NodeId{to}, ReadIndex{mark->nonce + 1});
         if (mark->nonce == 3) here.send(NodeId{to}, large);
@@ -216,9 +215,9 @@ struct TransportLifeCases {
 
    private:
     void hear(const Message& message) {
-      if (const auto* asked = std::get_if<ReadIndex>(&message)) {
+      if (const auto* asked = get_if<ReadIndex>(&message)) {
         net->send(other, ReadIndexReply{asked->nonce, true, Slot{1}});
-      } else if (const auto* answer = std::get_if<ReadIndexReply>(&message); answer && answer->nonce == round) {
+      } else if (const auto* answer = get_if<ReadIndexReply>(&message); answer && answer->nonce == round) {
         if (++round == rounds) ++done;
         net->send(other, ReadIndex{round});
       }

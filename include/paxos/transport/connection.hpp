@@ -12,7 +12,6 @@
 
 #include <asio/buffer.hpp>
 #include <asio/ip/tcp.hpp>
-#include <asio/write.hpp>
 
 #include <paxos/detail/platform.hpp>
 #include <paxos/transport/frame.hpp>
@@ -59,15 +58,9 @@ class Connection : public std::enable_shared_from_this<Connection<Executor>> {
     if (closed_ || is_writing_ || !queue_.has_pending()) return;
     is_writing_ = true;
     buffers_.clear();
+    written_ = 0;
     for (const std::span<const std::byte> part : queue_.begin_write()) buffers_.emplace_back(part.data(), part.size());
-    auto done = [self = this->shared_from_this()](const std::error_code& error, std::size_t) {
-      self->on_written(error);
-    };
-    if (buffers_.size() == 1) {
-      asio::async_write(socket_, buffers_.front(), std::move(done));
-    } else {
-      asio::async_write(socket_, std::span<const asio::const_buffer>{buffers_}, std::move(done));
-    }
+    write();
   }
 
   /// Closes once all that waits is written.
@@ -96,12 +89,22 @@ class Connection : public std::enable_shared_from_this<Connection<Executor>> {
     bound_silence(socket_.native_handle(), unacknowledged_ms_max, silence_seconds_before_probe);
   }
 
+  /// The handler of both directions: Asio compiles its operations anew for each type of handler.
+  struct Done {
+    std::shared_ptr<Connection> self;
+    void (Connection::*step)(const std::error_code&, std::size_t);
+    void operator()(const std::error_code& error, std::size_t bytes) const { ((*self).*step)(error, bytes); }
+  };
+
   void read() {
     const std::span<std::byte> room = reader_.room();
     socket_.async_read_some(asio::buffer(room.data(), room.size()),
-                            [self = this->shared_from_this()](const std::error_code& error, std::size_t bytes) {
-                              self->on_read(error, bytes);
-                            });
+                            Done{this->shared_from_this(), &Connection::on_read});
+  }
+
+  void write() {
+    socket_.async_write_some(std::span<const asio::const_buffer>{buffers_}.subspan(written_),
+                             Done{this->shared_from_this(), &Connection::on_written});
   }
 
   void on_read(const std::error_code& error, std::size_t bytes) {
@@ -118,12 +121,18 @@ class Connection : public std::enable_shared_from_this<Connection<Executor>> {
     read();
   }
 
-  void on_written(const std::error_code& error) {
-    is_writing_ = false;
+  void on_written(const std::error_code& error, std::size_t bytes) {
     if (closed_) return;
     const std::shared_ptr<Owner> owner = owner_.lock();
     if (!owner) return close();
     if (error) return lose(*owner, error.message());
+    for (; written_ < buffers_.size() && bytes >= buffers_[written_].size(); ++written_)
+      bytes -= buffers_[written_].size();
+    if (written_ < buffers_.size()) {
+      buffers_[written_] += bytes;
+      return write();
+    }
+    is_writing_ = false;
     queue_.end_write();
     if (is_finishing_ && !queue_.has_pending()) return close();
     flush();
@@ -138,7 +147,8 @@ class Connection : public std::enable_shared_from_this<Connection<Executor>> {
   std::weak_ptr<Owner> owner_;
   FrameReader reader_;
   WriteQueue queue_;
-  std::vector<asio::const_buffer> buffers_;
+  std::vector<asio::const_buffer> buffers_;  ///< what is being written,
+  std::size_t written_ = 0;                  ///< and how many of them are
   bool is_writing_ = false;
   bool is_finishing_ = false;
   bool closed_ = false;

@@ -1,7 +1,6 @@
 // Copyright (c) the paxos authors. MIT licence.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -14,6 +13,7 @@
 #include <paxos/core/config.hpp>
 #include <paxos/core/lives_met.hpp>
 #include <paxos/core/membership.hpp>
+#include <paxos/core/min_max.hpp>
 #include <paxos/core/node_id.hpp>
 #include <paxos/core/refusal.hpp>
 #include <paxos/core/store_life.hpp>
@@ -97,11 +97,13 @@ struct HelloReply {
 };
 
 /// A frame of kind `hello`, behind what `out` holds; it carries no fingerprint, which a stranger could use.
-inline void append_hello_frame(Buffer& out, const Hello& hello) {
+template <class Handshake = Hello>
+void append_hello_frame(Buffer& out, const Handshake& hello) {
   append_frame(out, FrameKind::hello, hello.fingerprint, [&](Buffer& payload) { encode(payload, hello); });
 }
 /// `fingerprint` is the answering node's own: from it a client learns what its frames must carry.
-inline void append_hello_reply_frame(Buffer& out, std::uint64_t fingerprint, HelloReply reply) {
+template <class Handshake = HelloReply>
+void append_hello_reply_frame(Buffer& out, std::uint64_t fingerprint, Handshake reply) {
   if (reply.reason.size() > refusal_bytes_max) reply.reason.resize(refusal_bytes_max);
   append_frame(out, FrameKind::hello_reply, fingerprint, [&](Buffer& payload) { encode(payload, reply); });
 }
@@ -115,10 +117,13 @@ template <class Handshake>
 }
 
 /// Decides who may talk to this node. Does no I/O of its own.
-class Greeter {
+///
+/// A template so that it costs little where it is only included (docs/compile-time.md); use it as Greeter.
+template <class Judge = std::function<Refusal(NodeId, const StoreLife&)>>
+class BasicGreeter {
  public:
   /// `judge` is TransportEvents::refusal_of_peer.
-  Greeter(const Config& config, StoreLife life, std::function<Refusal(NodeId, const StoreLife&)> judge = {})
+  BasicGreeter(const Config& config, StoreLife life, Judge judge = {})
       : id_(config.id),
         cluster_(config.cluster),
         fingerprint_(config.fingerprint()),
@@ -203,8 +208,11 @@ class Greeter {
   std::uint64_t fingerprint_;
   StoreLife life_;
   Membership members_;
-  std::function<Refusal(NodeId, const StoreLife&)> judge_;
+  Judge judge_;
   LivesMet met_;  ///< while there is no judge; members only, so at most members_max
 };
+
+/// The one of a transport.
+using Greeter = BasicGreeter<>;
 
 }  // namespace paxos

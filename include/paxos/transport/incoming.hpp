@@ -11,6 +11,7 @@
 #include <asio/ip/tcp.hpp>
 
 #include <paxos/transport/address.hpp>
+#include <paxos/transport/alarm.hpp>
 #include <paxos/transport/connection.hpp>
 #include <paxos/transport/tcp_shared.hpp>
 
@@ -41,7 +42,7 @@ class Incoming final : public ConnectionOwner<Executor>, public std::enable_shar
   using Socket = typename Connection::Socket;
 
   Incoming(std::shared_ptr<Shared> shared, std::weak_ptr<Doorkeeper> keeper, Socket socket)
-      : shared_(std::move(shared)), keeper_(std::move(keeper)), timer_(shared_->serial) {
+      : shared_(std::move(shared)), keeper_(std::move(keeper)), alarm_(shared_->serial) {
     std::error_code gone;
     const auto endpoint = socket.remote_endpoint(gone);
     origin_ = gone ? "a connection that is gone" : to_string(Address{endpoint.address().to_string(), endpoint.port()});
@@ -54,17 +55,15 @@ class Incoming final : public ConnectionOwner<Executor>, public std::enable_shar
         std::move(*unopened_), this->weak_from_this(), FrameReader{hello_bytes_max},
         WriteQueue{shared_->fingerprint, shared_->config.frame_bytes_max(), shared_->options.client_queue_bytes_max});
     unopened_.reset();
-    timer_.expires_after(shared_->options.hello_timeout);
-    timer_.async_wait([weak = this->weak_from_this()](const std::error_code& error) {
-      const auto self = weak.lock();
-      if (!error && self) self->expel("it said no hello in time");
+    alarm_.set(shared_->options.hello_timeout, [weak = this->weak_from_this()] {
+      if (const auto self = weak.lock()) self->expel("it said no hello in time");
     });
     connection_->start();
   }
 
   /// Closes without a word; the keeper is not told.
   void close() {
-    timer_.cancel();
+    alarm_.cancel();
     if (connection_) connection_->close();
   }
   /// Closes; the keeper is told, and why is reported.
@@ -94,13 +93,13 @@ class Incoming final : public ConnectionOwner<Executor>, public std::enable_shar
     Message message;
     if (!decode_message(frame.payload, message)) return on_malformed("malformed message");
     if (!is_client()) return shared_->tell(shared_->events.on_message, hello_.from, std::move(message));
-    if (!std::holds_alternative<Forward>(message) && !std::holds_alternative<ReadIndex>(message))
+    if (!holds_alternative<Forward>(message) && !holds_alternative<ReadIndex>(message))
       return expel("a client may only forward commands and ask how far they are applied");
     shared_->tell(shared_->events.on_client_message, client_, std::move(message));
   }
 
   void on_lost(Connection& connection, std::string_view why) override {
-    timer_.cancel();
+    alarm_.cancel();
     // A greeted peer or client may go as it likes; what breaks off before that, or breaks the format, is of interest.
     const bool is_broken = connection.reader().error() != FrameError::none;
     if (is_broken) shared_->refused(title() + ": " + std::string{why});
@@ -126,7 +125,7 @@ class Incoming final : public ConnectionOwner<Executor>, public std::enable_shar
     if (refusal.is_welcome()) refusal = Refusal{keeper->admit(this->shared_from_this())};
     if (!refusal.is_welcome()) return refuse(refusal);
     phase_ = Phase::greeted;
-    timer_.cancel();
+    alarm_.cancel();
     const Config& config = shared_->config;
     connection_->reader().expect(shared_->fingerprint,
                                  is_client() ? config.command_bytes_max + 4096 : config.frame_bytes_max(),
@@ -167,7 +166,7 @@ class Incoming final : public ConnectionOwner<Executor>, public std::enable_shar
 
   std::shared_ptr<Shared> shared_;
   std::weak_ptr<Doorkeeper> keeper_;
-  typename Shared::Timer timer_;
+  Alarm<Executor> alarm_;
   std::unique_ptr<Socket> unopened_;
   std::shared_ptr<Connection> connection_;
   std::string origin_;

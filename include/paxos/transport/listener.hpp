@@ -34,14 +34,14 @@ class Listener final : public Doorkeeper<Executor>, public std::enable_shared_fr
   using Acceptor = asio::basic_socket_acceptor<asio::ip::tcp, Executor>;
 
   Listener(std::shared_ptr<Shared> shared, Acceptor acceptor, Ways<Executor> ways)
-      : shared_(std::move(shared)), acceptor_(std::move(acceptor)), timer_(shared_->serial), ways_(std::move(ways)) {}
+      : shared_(std::move(shared)), acceptor_(std::move(acceptor)), alarm_(shared_->serial), ways_(std::move(ways)) {}
 
   void start() { accept(); }
 
   void stop() {
     std::error_code ignored;
     acceptor_.close(ignored);
-    timer_.cancel();
+    alarm_.cancel();
     for (const auto& guest : ungreeted_) guest->close();
     for (const auto& [id, guest] : peers_) guest->close();
     for (const auto& [id, guest] : clients_) guest->close();
@@ -110,15 +110,14 @@ class Listener final : public Doorkeeper<Executor>, public std::enable_shared_fr
   void pause(const std::error_code& error) {
     shared_->refused("cannot accept connections for now: " + error.message());
     if (shared_->is_stopped) return;
-    timer_.expires_after(std::chrono::milliseconds{100});
-    timer_.async_wait([self = this->shared_from_this()](const std::error_code& cancelled) {
-      if (!cancelled && !self->shared_->is_stopped) self->accept();
+    alarm_.set(std::chrono::milliseconds{100}, [self = this->shared_from_this()] {
+      if (!self->shared_->is_stopped) self->accept();
     });
   }
 
   std::shared_ptr<Shared> shared_;
   Acceptor acceptor_;
-  typename Shared::Timer timer_;
+  Alarm<Executor> alarm_;
   Ways<Executor> ways_;
   std::vector<std::shared_ptr<Incoming>> ungreeted_;  ///< oldest first
   std::map<NodeId, std::shared_ptr<Incoming>> peers_;

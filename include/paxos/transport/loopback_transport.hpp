@@ -9,7 +9,6 @@
 #include <set>
 #include <string_view>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include <asio/any_io_executor.hpp>
@@ -212,13 +211,13 @@ class BasicLoopbackTransport {
   /// About what the message holds in memory.
   [[nodiscard]] static std::size_t weight_of(const Message& message) {
     std::size_t weight = sizeof(Message);
-    if (const auto* promise = std::get_if<Promise>(&message))
+    if (const auto* promise = get_if<Promise>(&message))
       for (const auto& one : promise->accepted) weight += sizeof one + one.value.size();
-    if (const auto* accept = std::get_if<Accept>(&message)) weight += accept->value.size();
-    if (const auto* reply = std::get_if<CatchUpReply>(&message))
+    if (const auto* accept = get_if<Accept>(&message)) weight += accept->value.size();
+    if (const auto* reply = get_if<CatchUpReply>(&message))
       for (const auto& value : reply->values) weight += sizeof value + value.size();
-    if (const auto* forward = std::get_if<Forward>(&message)) weight += forward->command.payload.size();
-    if (const auto* reply = std::get_if<ForwardReply>(&message)) weight += reply->result.size();
+    if (const auto* forward = get_if<Forward>(&message)) weight += forward->command.payload.size();
+    if (const auto* reply = get_if<ForwardReply>(&message)) weight += reply->result.size();
     return weight;
   }
 

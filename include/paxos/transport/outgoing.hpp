@@ -9,14 +9,11 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
-#include <vector>
-
-#include <asio/connect.hpp>
-#include <asio/ip/address.hpp>
-#include <asio/ip/tcp.hpp>
 
 #include <paxos/transport/address.hpp>
+#include <paxos/transport/alarm.hpp>
 #include <paxos/transport/connection.hpp>
+#include <paxos/transport/dialler.hpp>
 #include <paxos/transport/tcp_shared.hpp>
 
 namespace paxos::detail {
@@ -34,8 +31,8 @@ class Outgoing final : public ConnectionOwner<Executor>, public std::enable_shar
       : shared_(std::move(shared)),
         peer_(peer),
         address_(std::move(address)),
-        resolver_(shared_->serial),
-        timer_(shared_->serial),
+        dialler_(std::make_shared<Dialler<Executor>>(shared_->serial)),
+        alarm_(shared_->serial),
         waiting_(empty_queue()),
         backoff_(shared_->options.backoff_min),
         refused_backoff_(shared_->options.backoff_max / 2) {}
@@ -98,35 +95,14 @@ class Outgoing final : public ConnectionOwner<Executor>, public std::enable_shar
   }
   [[nodiscard]] std::string name() const { return "node " + to_string(peer_) + " at " + to_string(address_); }
 
-  /// Every attempt has a number; whatever belongs to an older one is ignored when it completes.
   void dial() {
     phase_ = Phase::dialling;
-    const std::uint64_t attempt = ++attempt_;
+    ++attempt_;
     arm(shared_->options.connect_timeout, [this] { fail("no answer in time"); });
-    std::error_code not_numeric;
-    const auto numeric = asio::ip::make_address(address_.host, not_numeric);
-    if (!not_numeric) return connect(attempt, {asio::ip::tcp::endpoint{numeric, address_.port}});
-    resolver_.async_resolve(
-        address_.host, std::to_string(address_.port), asio::ip::resolver_base::numeric_service,
-        [self = this->shared_from_this(), attempt](const std::error_code& error, const auto& results) {
-          if (attempt != self->attempt_) return;
-          if (error) return self->fail(error.message());
-          std::vector<asio::ip::tcp::endpoint> endpoints;
-          for (const auto& result : results) endpoints.push_back(result.endpoint());
-          self->connect(attempt, std::move(endpoints));
-        });
-  }
-
-  void connect(std::uint64_t attempt, std::vector<asio::ip::tcp::endpoint> endpoints) {
-    auto socket = std::make_shared<Socket>(shared_->serial);
-    dialling_ = socket;
-    asio::async_connect(*socket, endpoints,
-                        [self = this->shared_from_this(), socket, attempt](const std::error_code& error, const auto&) {
-                          if (attempt != self->attempt_) return;
-                          self->dialling_.reset();
-                          if (error) return self->fail(error.message());
-                          self->greet(std::move(*socket));
-                        });
+    dialler_->dial(address_, [self = this->shared_from_this()](const std::error_code& error, Socket socket) {
+      if (error) return self->fail(error.message());
+      self->greet(std::move(socket));
+    });
   }
 
   void greet(Socket socket) {
@@ -146,7 +122,8 @@ class Outgoing final : public ConnectionOwner<Executor>, public std::enable_shar
 
   void go_up() {
     phase_ = Phase::up;
-    timer_.cancel();
+    ++attempt_;  // the alarm may have gone off already, and wait for its turn
+    alarm_.cancel();
     up_since_ = std::chrono::steady_clock::now();
     if (up_since_ - down_since_ > shared_->options.patience) waiting_.clear_pending();
     was_refused_ = false;
@@ -215,20 +192,16 @@ class Outgoing final : public ConnectionOwner<Executor>, public std::enable_shar
     });
   }
 
-  template <class Work>
-  void arm(Duration after, Work work) {
-    timer_.expires_after(after);
-    timer_.async_wait([self = this->shared_from_this(), attempt = attempt_, work](const std::error_code& error) {
-      if (!error && attempt == self->attempt_) work();
+  /// The task is dropped with the attempt that it belongs to.
+  void arm(Duration after, Task task) {
+    alarm_.set(after, [self = this->shared_from_this(), attempt = attempt_, task = std::move(task)]() mutable {
+      if (attempt == self->attempt_) task();
     });
   }
 
   void abandon() {
-    std::error_code ignored;
-    timer_.cancel();
-    resolver_.cancel();
-    if (dialling_) dialling_->close(ignored);
-    dialling_.reset();
+    alarm_.cancel();
+    dialler_->cancel();
     if (connection_) connection_->close();
     connection_.reset();
   }
@@ -236,13 +209,12 @@ class Outgoing final : public ConnectionOwner<Executor>, public std::enable_shar
   std::shared_ptr<Shared> shared_;
   NodeId peer_;
   Address address_;
-  asio::ip::basic_resolver<asio::ip::tcp, Executor> resolver_;
-  typename Shared::Timer timer_;
-  std::shared_ptr<Socket> dialling_;
+  std::shared_ptr<Dialler<Executor>> dialler_;
+  Alarm<Executor> alarm_;
   std::shared_ptr<Connection> connection_;
   WriteQueue waiting_;  ///< while the peer is not up
   Phase phase_ = Phase::idle;
-  std::uint64_t attempt_ = 0;
+  std::uint64_t attempt_ = 0;  ///< what the alarm was set for in an older one is not done
   Duration backoff_;
   Duration refused_backoff_;
   Time down_since_{};

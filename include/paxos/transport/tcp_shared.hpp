@@ -6,16 +6,15 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <random>
 #include <string>
 #include <string_view>
 #include <utility>
 
-#include <asio/basic_waitable_timer.hpp>
-#include <asio/post.hpp>
-
 #include <paxos/core/config.hpp>
+#include <paxos/core/random.hpp>
 #include <paxos/core/time.hpp>
+#include <paxos/detail/platform.hpp>
+#include <paxos/transport/alarm.hpp>
 #include <paxos/transport/hello.hpp>
 #include <paxos/transport/node_transport.hpp>
 #include <paxos/transport/write_queue.hpp>
@@ -72,9 +71,6 @@ namespace detail {
 /// What the parts of one TcpTransport have in common. Lives as long as any of them, or of their operations.
 template <class Executor>
 struct TcpShared : std::enable_shared_from_this<TcpShared<Executor>> {
-  using Timer =
-      asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>;
-
   TcpShared(Executor executor, const Config& node_config, StoreLife life, TransportEvents node_events,
             TcpOptions tcp_options)
       : serial(std::move(executor)),
@@ -83,7 +79,7 @@ struct TcpShared : std::enable_shared_from_this<TcpShared<Executor>> {
         events(std::move(node_events)),
         options(std::move(tcp_options)),
         greeter(config, std::move(life), events.refusal_of_peer),
-        random(std::random_device{}()) {
+        random(entropy()) {
     options.validate();
   }
 
@@ -93,10 +89,10 @@ struct TcpShared : std::enable_shared_from_this<TcpShared<Executor>> {
     if (!is_stopped && event) event(std::forward<Arguments>(arguments)...);
   }
 
-  template <class Work>
-  void post(Work work) {
-    asio::post(serial, [self = this->shared_from_this(), work = std::move(work)]() mutable {
-      if (!self->is_stopped) work();
+  /// Later, unless the transport is stopped by then.
+  void post(Task task) {
+    detail::post(serial, [self = this->shared_from_this(), task = std::move(task)]() mutable {
+      if (!self->is_stopped) task();
     });
   }
 
@@ -114,9 +110,7 @@ struct TcpShared : std::enable_shared_from_this<TcpShared<Executor>> {
   }
 
   /// Up to half shorter, so that nodes which failed together do not return together.
-  [[nodiscard]] Duration jittered(Duration pause) {
-    return pause - pause * std::uniform_int_distribution<int>{0, 500}(random) / 1000;
-  }
+  [[nodiscard]] Duration jittered(Duration pause) { return random.between(pause / 2, pause); }
 
   static constexpr std::size_t refusals_told_max = 20;
 
@@ -127,7 +121,7 @@ struct TcpShared : std::enable_shared_from_this<TcpShared<Executor>> {
   TcpOptions options;
   Greeter greeter;
   AcceptFrameCache accept_cache;
-  std::minstd_rand random;
+  Random random;
   Time refusals_since{};
   std::size_t refusals = 0;
   bool is_stopped = false;

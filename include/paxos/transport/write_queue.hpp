@@ -7,7 +7,6 @@
 #include <optional>
 #include <span>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include <paxos/core/archive.hpp>
@@ -167,19 +166,19 @@ class BasicWriteQueue {
   /// The last field of `message`, when it is large bytes: those end the encoding.
   [[nodiscard]] static const Bytes* large_tail(const Message& message) {
     const Bytes* tail = nullptr;
-    if (const auto* accept = std::get_if<Accept>(&message)) tail = &accept->value;
-    if (const auto* forward = std::get_if<Forward>(&message)) tail = &forward->command.payload;
-    if (const auto* reply = std::get_if<ForwardReply>(&message)) tail = &reply->result;
+    if (const auto* accept = get_if<Accept>(&message)) tail = &accept->value;
+    if (const auto* forward = get_if<Forward>(&message)) tail = &forward->command.payload;
+    if (const auto* reply = get_if<ForwardReply>(&message)) tail = &reply->result;
     return tail != nullptr && tail->size() >= shared_bytes_min ? tail : nullptr;
   }
   [[nodiscard]] static Message without_tail(const Message& message) {
-    if (const auto* accept = std::get_if<Accept>(&message))
+    if (const auto* accept = get_if<Accept>(&message))
       return Accept{accept->ballot, accept->slot, accept->chosen_through, {}};
-    if (const auto* forward = std::get_if<Forward>(&message)) {
+    if (const auto* forward = get_if<Forward>(&message)) {
       const Command& command = forward->command;
       return Forward{{command.id, command.settled_below, command.issued_after, {}}, forward->is_relayed};
     }
-    const auto& reply = std::get<ForwardReply>(message);
+    const auto& reply = get<ForwardReply>(message);
     return ForwardReply{reply.id, reply.error, reply.applied, {}};
   }
 
@@ -187,7 +186,7 @@ class BasicWriteQueue {
   /// in their length, which is put right here.
   void append_head(const Message& message, const Bytes& tail, AcceptFrameCache& cache) {
     Buffer& out = urgent_.bytes;
-    const auto* const accept = std::get_if<Accept>(&message);
+    const auto* const accept = get_if<Accept>(&message);
     if (accept != nullptr) {
       if (const Buffer* known = cache.find(*accept)) {
         out.insert(out.end(), known->begin(), known->end());

@@ -182,12 +182,15 @@ EDITS = [
 """),
     ("replica/session_table.hpp", "return from(session.answers, id.sequence)->answer;",
      "return MUTANT(answer-of-another-command) ? session.answers.front().answer : from(session.answers, id.sequence)->answer;"),
-    ("replica/session_table.hpp", "[](const auto& entry) { return entry.second.last_use; });",
-     """[this](const auto& entry) {
-          // What differs from node to node: here an address, as a local clock would.
-          return MUTANT(evicted-by-a-local-order) ? (reinterpret_cast<std::uintptr_t>(this) >> 6) * entry.second.last_use % 7
-                                                  : entry.second.last_use;
-        });"""),
+    ("replica/session_table.hpp", "if (entry->second.last_use < oldest->second.last_use) oldest = entry;",
+     """{
+        // What differs from node to node: here an address, as a local clock would.
+        const auto age = [this](const auto& one) {
+          return MUTANT(evicted-by-a-local-order) ? (reinterpret_cast<std::uintptr_t>(this) >> 6) * one.second.last_use % 7
+                                                  : one.second.last_use;
+        };
+        if (age(*entry) < age(*oldest)) oldest = entry;
+      }"""),
     ("replica/submitter.hpp", "        pending.is_with_proposer = false;\n        hand_over(pending, ways, now, propose);",
      """        if (MUTANT(lost-slot-lost-command)) continue;
         pending.is_with_proposer = false;
@@ -227,8 +230,8 @@ EDITS = [
     ("replica.hpp", "if (!is_well_formed(message)) return", "if (!is_well_formed(message) && !MUTANT(slots-without-a-bound)) return"),
     ("role/proposer.hpp", "reported_bytes_ > config_.acceptor_bytes_max())",
      "reported_bytes_ > config_.acceptor_bytes_max() && !MUTANT(promises-without-a-bound))"),
-    ("role/proposer.hpp", "slots_between(promise.chosen_through, accepted.slot) <= Config::reported_slots_max &&",
-     "(slots_between(promise.chosen_through, accepted.slot) <= Config::reported_slots_max || MUTANT(reports-without-a-bound)) &&"),
+    ("role/proposer.hpp", "if (slots_between(promise.chosen_through, accepted.slot) > Config::reported_slots_max) return false;",
+     "if (slots_between(promise.chosen_through, accepted.slot) > Config::reported_slots_max && !MUTANT(reports-without-a-bound)) return false;"),
     # Catching up.
     ("role/catch_up.hpp", "      fallback = peer;\n", "      if (!MUTANT(leader-never-asked)) fallback = peer;\n"),
     ("role/catch_up.hpp", "if (!reply.values.empty()) {", "if (!reply.values.empty() || MUTANT(empty-answers-multiply)) {"),
@@ -295,9 +298,9 @@ EDITS = [
     # Who is who.
     ("storage/peer_book.hpp", "if (file_.is_there()) read();",
      "if (file_.is_there() && !MUTANT(peers-forgotten-at-restart)) read();"),
-    ("core/lives_met.hpp", "life.descends_from(known->second)) return {};",
-     """life.descends_from(known->second) ||
-        (life.incarnation != known->second.incarnation ? MUTANT(wiped-node-admitted) : MUTANT(rolled-back-disk-admitted)))
+    ("core/lives_met.hpp", "life.descends_from(*known)) return {};",
+     """life.descends_from(*known) ||
+        (life.incarnation != known->incarnation ? MUTANT(wiped-node-admitted) : MUTANT(rolled-back-disk-admitted)))
       return {};"""),
     ("core/store_life.hpp", "return lives_ago >= nonces.size() ||",
      "return lives_ago >= nonces.size() || (lives_ago > 0 && MUTANT(lives-only-counted)) ||"),

@@ -64,12 +64,12 @@ class BrokenTransport {
 
   void start() { net_.start(); }
   void send(NodeId to, Message message) {
-    if (fault == "loses_a_kind" && std::holds_alternative<Nack>(message)) return;
+    if (fault == "loses_a_kind" && holds_alternative<Nack>(message)) return;
     if (fault == "calls_back_in_send" && to == NodeId{77}) return events_->on_dropped(to, "nobody is there");
     if (fault == "one_queue_for_all" && is_any_queue_long()) return;
     if (fault == "bulk_first" && !is_bulk(message) && is_any_queue_long())
       return late_.emplace_back(to, message), void();
-    if (auto* accept = std::get_if<Accept>(&message); fault == "alters_a_byte" && accept != nullptr) {
+    if (auto* accept = get_if<Accept>(&message); fault == "alters_a_byte" && accept != nullptr) {
       Buffer bytes{accept->value.span().begin(), accept->value.span().end()};
       if (!bytes.empty()) bytes.back() ^= std::byte{1};
       accept->value = Bytes{bytes};

@@ -19,7 +19,7 @@ class UniqueFunction<void(Args...)> {
   UniqueFunction() = default;
   template <class F>
     requires(!std::same_as<std::remove_cvref_t<F>, UniqueFunction> && std::invocable<F, Args...>)
-  UniqueFunction(F function) : target_(std::make_unique<Target<F>>(std::move(function))) {}
+  UniqueFunction(F function) : target_(new Target<F>(std::move(function))) {}
 
   explicit operator bool() const { return target_ != nullptr; }
   /// Calls the function and gives it up.

@@ -1,0 +1,59 @@
+// Copyright (c) the paxos authors. MIT licence.
+#include <paxos/transport/alarm.hpp>
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include <asio/io_context.hpp>
+#include <catch2/catch_test_macros.hpp>
+
+namespace {
+
+using namespace std::chrono_literals;
+using Executor = asio::io_context::executor_type;
+using paxos::detail::Alarm;
+
+TEST_CASE("Alarm: it runs what it was set to, once, and what it was set to before not at all", "[alarm]") {
+  asio::io_context io;
+  Alarm<Executor> alarm{io.get_executor()};
+  std::string ran;
+  alarm.set(1h, [&] { ran += "early "; });
+  alarm.set(1ms, [&] { ran += "late"; });
+  io.run();
+  CHECK(ran == "late");
+}
+
+TEST_CASE("Alarm: cancelled, it lets go of its task uncalled", "[alarm]") {
+  asio::io_context io;
+  Alarm<Executor> alarm{io.get_executor()};
+  const auto watched = std::make_shared<bool>(false);
+  alarm.set(1h, [watched] { *watched = true; });
+  alarm.cancel();
+  io.run();
+  CHECK_FALSE(*watched);
+  CHECK(watched.use_count() == 1);
+}
+
+TEST_CASE("Alarm: a task may set it anew", "[alarm]") {
+  asio::io_context io;
+  Alarm<Executor> alarm{io.get_executor()};
+  int rounds = 0;
+  const auto again = [&](const auto& self) -> void {
+    if (++rounds < 3) alarm.set(1ms, [&] { self(self); });
+  };
+  alarm.set(1ms, [&] { again(again); });
+  io.run();
+  CHECK(rounds == 3);
+}
+
+TEST_CASE("post: the task runs on the executor, later", "[alarm]") {
+  asio::io_context io;
+  bool ran = false;
+  paxos::detail::post(io.get_executor(), [&, owned = std::make_unique<int>(1)] { ran = *owned == 1; });
+  CHECK_FALSE(ran);
+  io.run();
+  CHECK(ran);
+}
+
+}  // namespace
