@@ -53,8 +53,8 @@ class Bytes {
   }
 
  private:
-  /// One allocation: this, and behind it the bytes. Counted by what g++ and clang make std::atomic of, whose header costs
-  /// each file that includes it 0.03 s.
+  /// One allocation: this, and behind it the bytes. Counted by what g++ and clang make std::atomic of, whose header
+  /// costs each file that includes it 0.03 s.
   struct Block {
     std::size_t owners;
     std::size_t size;

@@ -306,8 +306,7 @@ class LocalStates {
              (chosen->through <= facts.chosen_through ||
               (chosen->ballot < facts.promised && std::ranges::find(facts.voted, chosen->ballot) == facts.voted.end()));
     // What is refused has an effect where refusals arrive.
-    if (const auto* prepare = get_if<Prepare>(&message))
-      return !tells_refusals_ && prepare->ballot < facts.promised;
+    if (const auto* prepare = get_if<Prepare>(&message)) return !tells_refusals_ && prepare->ballot < facts.promised;
     if (const auto* accept = get_if<Accept>(&message)) return !tells_refusals_ && accept->ballot < facts.promised;
     // This node stands only above its promise: a ballot that it does not run now is over.
     const auto is_over = [&](const Ballot& ballot) {

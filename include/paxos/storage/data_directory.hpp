@@ -70,7 +70,9 @@ class DataDirectory {
   /// The entries at the time of opening.
   [[nodiscard]] const std::vector<std::string>& names() const { return names_; }
   /// As it was found.
-  [[nodiscard]] bool has(const std::string& name) const { return std::binary_search(names_.begin(), names_.end(), name); }
+  [[nodiscard]] bool has(const std::string& name) const {
+    return std::binary_search(names_.begin(), names_.end(), name);
+  }
 
   /// The last step of making a new one: from now on it is one.
   void finish_creation() {

@@ -158,9 +158,7 @@ class PosixFileSystem {
     detail::start_writeback(file.descriptor(), offset, size);
   }
 
-  std::uint64_t random() {
-    return detail::entropy();
-  }
+  std::uint64_t random() { return detail::entropy(); }
 
  private:
   static std::error_code last_error() { return {errno, std::generic_category()}; }

@@ -58,8 +58,7 @@ struct TransportCases {
     std::set<Way> missing;
     for (std::size_t from = 1; from <= 3; ++from)
       for (std::size_t to = 1; to <= 3; ++to)
-        for (std::size_t kind = 0; kind < Message::alternatives && from != to; ++kind)
-          missing.insert({from, to, kind});
+        for (std::size_t kind = 0; kind < Message::alternatives && from != to; ++kind) missing.insert({from, to, kind});
     const auto sample = [](std::size_t from, std::size_t kind) { return sample_messages(NodeId{from})[kind]; };
     const bool is_complete = world.run_until(
         [&] {
