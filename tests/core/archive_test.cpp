@@ -162,4 +162,13 @@ TEST_CASE("Decoder: nothing decodes as nothing only", "[archive]") {
   CHECK(byte == 0);
 }
 
+struct Tick {};
+TEST_CASE("Archive: a class without members takes no bytes", "[archive]") {
+  paxos::Buffer out;
+  paxos::encode(out, Tick{});
+  CHECK(out.empty());
+  Tick tick;
+  CHECK(paxos::decode(out, tick));
+}
+
 }  // namespace

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -74,6 +75,24 @@ TEST_CASE("SlotWindow: it grows under what it holds, wherever that begins", "[sl
     CHECK(agree);
     CHECK(window.last() == Slot{base + 100});
   }
+}
+
+TEST_CASE("SlotWindow: what was moved out of is empty, and goes on", "[slot_window]") {
+  SlotWindow<std::string> window{8};
+  window.put(Slot{5}, "five");
+  SlotWindow<std::string> taken{1};
+  taken = std::move(window);
+  CHECK(*taken.find(Slot{5}) == "five");
+  CHECK(window.find(Slot{5}) == nullptr);  // NOLINT(bugprone-use-after-move): this is what is tested
+  CHECK(window.last() == Slot{});
+  window.put(Slot{2}, "two");
+  CHECK(*window.find(Slot{2}) == "two");
+  CHECK(window.find(Slot{5}) == nullptr);
+  auto& same = taken;
+  taken = std::move(same);
+  CHECK(*taken.find(Slot{5}) == "five");
+  const SlotWindow<std::string> copy = taken;
+  CHECK(*copy.find(Slot{5}) == "five");
 }
 
 TEST_CASE("SlotWindow: what it forgets is let go", "[slot_window]") {

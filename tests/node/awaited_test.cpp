@@ -2,6 +2,7 @@
 #include <paxos/node/awaited.hpp>
 
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -36,6 +37,38 @@ TEST_CASE("Awaited: a handler that is dropped uncalled ends the waiting", "[awai
   std::error_code error;
   CHECK(outcome.get(error) == 0);
   CHECK(error == Errc::interrupted);
+}
+
+/// Moves once; then it throws.
+struct Brittle {
+  int moves_left = 0;
+  Brittle() = default;
+  explicit Brittle(int moves) : moves_left(moves) {}
+  Brittle(Brittle&& other) : moves_left(other.moves_left - 1) {
+    if (other.moves_left == 0) throw std::runtime_error("brittle");
+  }
+};
+
+TEST_CASE("Awaited: a value that throws on its way ends the waiting, wherever that is", "[awaited]") {
+  for (int moves = 0; moves < 2; ++moves) {
+    Awaited<Brittle> outcome;
+    {
+      auto handler = outcome.handler();
+      Brittle value{moves};
+      CHECK_THROWS_AS(handler(std::error_code{}, std::move(value)), std::runtime_error);
+    }
+    std::error_code error;
+    (void)outcome.get(error);
+    CHECK(error == Errc::interrupted);
+  }
+}
+
+TEST_CASE("Awaited: a value need not be assignable", "[awaited]") {
+  Awaited<std::pair<const int, std::string>> outcome;
+  outcome.handler()(std::error_code{}, {1, "one"});
+  std::error_code error;
+  CHECK(outcome.get(error) == std::pair<const int, std::string>{1, "one"});
+  CHECK_FALSE(error);
 }
 
 TEST_CASE("Awaited: an operation without a value is awaited as well", "[awaited]") {

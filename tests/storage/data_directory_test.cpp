@@ -212,6 +212,31 @@ TEST_CASE("a relative data_dir is made and synced up to the working directory, h
   CHECK(synced_of("f/../g") == Names{"f/..", "f", "."});
 }
 
+/// One directory cannot be synced.
+struct Unsyncable : PosixFileSystem {
+  std::string path;
+  std::error_code sync_directory(const std::string& synced) {
+    return synced == path ? std::make_error_code(std::errc::io_error) : PosixFileSystem::sync_directory(synced);
+  }
+};
+
+TEST_CASE("the parent of a new data_dir must be synced, however it is written; those above it need not",
+          "[data_directory]") {
+  TempDir dir;
+  const InDirectory in{dir / "."};
+  const auto open = [](const std::string& data_dir, const std::string& unsyncable) {
+    Unsyncable files;
+    files.path = unsyncable;
+    BasicFileStorage<Unsyncable>{config_in(data_dir), {}, files};
+  };
+  CHECK_THROWS_AS(open("a/b", "a"), StorageError);
+  CHECK_NOTHROW(open("c/d", "."));
+  CHECK_THROWS_AS(open("e/.", "."), StorageError);     // e is the directory
+  CHECK_THROWS_AS(open("f/g/..", "."), StorageError);  // f is
+  CHECK_THROWS_AS(open("h/./i", "h/."), StorageError);
+  CHECK_NOTHROW(open("j/k/../l", "j"));
+}
+
 TEST_CASE("a data_dir below a file, or in place of one, is refused with the reason", "[data_directory]") {
   TempDir dir;
   {

@@ -47,10 +47,10 @@ TEST_CASE("Alarm: a task may set it anew", "[alarm]") {
   CHECK(rounds == 3);
 }
 
-TEST_CASE("post: the task runs on the executor, later", "[alarm]") {
+TEST_CASE("post_task: the task runs on the executor, later", "[alarm]") {
   asio::io_context io;
   bool ran = false;
-  paxos::detail::post(io.get_executor(), [&, owned = std::make_unique<int>(1)] { ran = *owned == 1; });
+  paxos::detail::post_task(io.get_executor(), [&, owned = std::make_unique<int>(1)] { ran = *owned == 1; });
   CHECK_FALSE(ran);
   io.run();
   CHECK(ran);

@@ -76,7 +76,7 @@ class ClientCore final : public ConnectionOwner<Executor>, public std::enable_sh
   }
 
   void start() {
-    post(executor_, [self = this->shared_from_this()] {
+    post_task(executor_, [self = this->shared_from_this()] {
       self->connect();
       self->watch();
     });
@@ -91,11 +91,11 @@ class ClientCore final : public ConnectionOwner<Executor>, public std::enable_sh
       is_first = inbox_.empty();
       inbox_.push_back(Request{std::move(payload), std::move(on_answer)});
     }
-    if (is_first) post(executor_, [self = this->shared_from_this()] { self->drain(); });
+    if (is_first) post_task(executor_, [self = this->shared_from_this()] { self->drain(); });
   }
 
   void stop() {
-    post(executor_, [self = this->shared_from_this()] {
+    post_task(executor_, [self = this->shared_from_this()] {
       if (std::exchange(self->is_stopped_, true)) return;
       self->disconnect();
       self->retry_.cancel();
@@ -202,7 +202,7 @@ class ClientCore final : public ConnectionOwner<Executor>, public std::enable_sh
   }
 
   void connect() {
-    if (is_stopped_) return;
+    if (is_stopped_ || connection_) return;  // an alarm that went off before it was cancelled comes late
     connecting_until_ = Clock::now() + config_.connect_timeout;
     dialler_->dial(addresses_[turn_ % addresses_.size()],
                    [self = this->shared_from_this()](const std::error_code& error, Socket socket) {

@@ -104,7 +104,8 @@ inline constexpr bool is_copied_whole = (Scalar<T> && !std::same_as<T, bool> && 
 /// as 32-bit counts, no padding, no type names. The same fields serve the wire and the disk.
 ///
 /// Knows numbers, enumerations, Bytes, std::string, std::vector, and types with a member serialize(archive), or save()
-/// and load(); for all else it asks cereal (<paxos/cereal.hpp>).
+/// and load(); a class without members needs neither, and takes no bytes. For all else it asks cereal
+/// (<paxos/cereal.hpp>).
 class Encoder {
  public:
   using is_loading = std::false_type;
@@ -163,7 +164,7 @@ class Encoder {
       const_cast<T&>(value).serialize(*this);
     } else if constexpr (requires { value.save(*this); }) {
       value.save(*this);
-    } else {
+    } else if constexpr (!std::is_empty_v<T> || detail::is_left_to_cereal<T>) {
       static_assert(detail::is_left_to_cereal<T>,
                     "The archive cannot serialise T, see the type named beside write() or read(): give it a member "
                     "serialize(Archive&), or include <paxos/cereal.hpp> and the header <cereal/types/....hpp> of it");
@@ -273,7 +274,7 @@ class Decoder {
       value.serialize(*this);
     } else if constexpr (requires { value.load(*this); }) {
       value.load(*this);
-    } else {
+    } else if constexpr (!std::is_empty_v<T> || detail::is_left_to_cereal<T>) {
       static_assert(detail::is_left_to_cereal<T>,
                     "The archive cannot serialise T, see the type named beside write() or read(): give it a member "
                     "serialize(Archive&), or include <paxos/cereal.hpp> and the header <cereal/types/....hpp> of it");

@@ -72,7 +72,7 @@ class Votes {
 class Membership {
  public:
   /// In the order of ids: index i is the same member on every node. Must be 1 to `members_max`, each once.
-  template <class Members = std::vector<Member>>
+  template <std::same_as<std::vector<Member>> Members = std::vector<Member>>
   explicit Membership(const Members& members) : ids_(detail::ordered_ids(members)) {
     ensure(!ids_.empty() && ids_.size() <= members_max, "Membership: a configuration has 1 to 9 members");
     for (std::size_t i = 1; i < ids_.size(); ++i) ensure(ids_[i - 1] != ids_[i], "Membership: two members have one id");

@@ -17,6 +17,19 @@ template <class T>
 class SlotWindow {
  public:
   explicit SlotWindow(std::size_t limit) : limit_(limit) {}  ///< holds at most this many slots
+  SlotWindow(const SlotWindow&) = default;
+  SlotWindow& operator=(const SlotWindow&) = default;
+  /// Nothing is left in `other`.
+  SlotWindow(SlotWindow&& other) noexcept
+      : base_(other.base_), limit_(other.limit_), span_(std::exchange(other.span_, 0)), ring_(std::move(other.ring_)) {}
+  SlotWindow& operator=(SlotWindow&& other) noexcept {
+    SlotWindow taken{std::move(other)};
+    base_ = taken.base_;
+    limit_ = taken.limit_;
+    span_ = taken.span_;
+    ring_.swap(taken.ring_);
+    return *this;
+  }
 
   /// The slot before the first one of the window.
   [[nodiscard]] Slot base() const { return base_; }
@@ -64,9 +77,9 @@ class SlotWindow {
     return static_cast<std::size_t>(slot.value() & (ring_.size() - 1));
   }
 
-  void grow(std::size_t span) {
+  void grow(std::size_t slots) {
     std::size_t size = std::max<std::size_t>(ring_.size(), 4);
-    while (size < span) size *= 2;
+    while (size < slots) size *= 2;
     std::vector<std::optional<T>> old(size);
     old.swap(ring_);
     for (std::size_t i = 1; i <= span_; ++i) {

@@ -3,6 +3,7 @@
 
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -20,10 +21,12 @@ class Awaited {
     explicit Handler(Awaited& awaited) : awaited_(&awaited) {}
     Handler(Handler&& other) noexcept : awaited_(std::exchange(other.awaited_, nullptr)) {}
     ~Handler() {
-      if (awaited_ != nullptr) awaited_->end(make_error_code(Errc::interrupted), Value{});
+      if (awaited_ != nullptr) awaited_->end(make_error_code(Errc::interrupted), [] {});
     }
+    /// When the value throws as it is moved, the handler counts as uncalled.
     void operator()(std::error_code error, Value value = {}) {
-      std::exchange(awaited_, nullptr)->end(error, std::move(value));
+      awaited_->end(error, [&] { awaited_->value_.emplace(std::move(value)); });
+      awaited_ = nullptr;
     }
 
    private:
@@ -41,15 +44,16 @@ class Awaited {
     std::unique_lock lock{mutex_};
     while (!is_over_) over_.wait(lock);
     error = error_;
-    return std::move(value_);
+    return value_ ? std::move(*value_) : Value{};
   }
 
  private:
   /// Tells under the lock: whoever waits may be gone the moment that it is let go.
-  void end(std::error_code error, Value value) {
+  template <class Keep>
+  void end(std::error_code error, Keep&& keep_value) {
     const std::lock_guard lock{mutex_};
+    keep_value();
     error_ = error;
-    value_ = std::move(value);
     is_over_ = true;
     over_.notify_one();
   }
@@ -58,7 +62,7 @@ class Awaited {
   std::condition_variable over_;
   bool is_over_ = false;
   std::error_code error_;
-  Value value_{};
+  std::optional<Value> value_;
 };
 
 }  // namespace paxos::detail

@@ -220,7 +220,7 @@ class NodeCore : public std::enable_shared_from_this<NodeCore<Machine, Obs, Stor
     quietly([&] {
       const std::lock_guard lock{flushed_mutex_};
       if (is_closed_) return;
-      detail::post(executor_, [weak = this->weak_from_this(), status = std::move(status)] {
+      post_task(executor_, [weak = this->weak_from_this(), status = std::move(status)] {
         const auto self = weak.lock();
         if (self) self->run([&] { self->on_flushed(status); });
       });
@@ -289,7 +289,7 @@ class NodeCore : public std::enable_shared_from_this<NodeCore<Machine, Obs, Stor
   }
 
   void refuse(Request request, Errc why) {
-    detail::post(executor_, [self = this->shared_from_this(), request = std::move(request), why]() mutable {
+    post_task(executor_, [self = this->shared_from_this(), request = std::move(request), why]() mutable {
       self->guarded([&] { request.visit([&](auto& what) { self->refuse_now(what, why); }); });
     });
   }

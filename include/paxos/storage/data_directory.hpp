@@ -110,12 +110,21 @@ class DataDirectory {
   /// Any of them may have been made just now. Only the nearest must let itself be synced: others need not be ours.
   void sync_parents() {
     std::string path = path_;
-    for (bool is_nearest = true; path != "/" && path != "."; is_nearest = false) {
+    std::size_t steps_back = 0;  // of "..": as many names above are not those of parents
+    for (bool is_nearest = true; path != "/" && path != ".";) {
       while (path.size() > 1 && path.ends_with('/')) path.pop_back();
       const std::size_t slash = path.rfind('/');
+      const std::string name = path.substr(slash == std::string::npos ? 0 : slash + 1);
       path = slash == std::string::npos ? "." : path.substr(0, slash == 0 ? 1 : slash);
       const auto error = files_.sync_directory(path);
       if (is_nearest) detail::throw_on(error, "cannot sync '" + path + "', the parent of data_dir");
+      if (name == "..") ++steps_back;
+      if (name == ".." || name == ".") continue;
+      if (steps_back > 0) {
+        --steps_back;
+      } else {
+        is_nearest = false;
+      }
     }
   }
 

@@ -19,7 +19,7 @@ using Task = UniqueFunction<void()>;
 
 /// Runs `task` on the executor, later.
 template <class Executor>
-void post(const Executor& executor, Task task) {
+void post_task(const Executor& executor, Task task) {
   asio::post(executor, std::move(task));
 }
 

@@ -123,15 +123,15 @@ class Connection : public std::enable_shared_from_this<Connection<Executor>> {
 
   void on_written(const std::error_code& error, std::size_t bytes) {
     if (closed_) return;
-    const std::shared_ptr<Owner> owner = owner_.lock();
-    if (!owner) return close();
-    if (error) return lose(*owner, error.message());
     for (; written_ < buffers_.size() && bytes >= buffers_[written_].size(); ++written_)
       bytes -= buffers_[written_].size();
-    if (written_ < buffers_.size()) {
+    if (!error && written_ < buffers_.size()) {  // also for an owner who is gone: a last word goes out whole
       buffers_[written_] += bytes;
       return write();
     }
+    const std::shared_ptr<Owner> owner = owner_.lock();
+    if (!owner) return close();
+    if (error) return lose(*owner, error.message());
     is_writing_ = false;
     queue_.end_write();
     if (is_finishing_ && !queue_.has_pending()) return close();

@@ -1,6 +1,7 @@
 // Copyright (c) the paxos authors. MIT licence.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -97,12 +98,12 @@ struct HelloReply {
 };
 
 /// A frame of kind `hello`, behind what `out` holds; it carries no fingerprint, which a stranger could use.
-template <class Handshake = Hello>
+template <std::same_as<Hello> Handshake = Hello>
 void append_hello_frame(Buffer& out, const Handshake& hello) {
   append_frame(out, FrameKind::hello, hello.fingerprint, [&](Buffer& payload) { encode(payload, hello); });
 }
 /// `fingerprint` is the answering node's own: from it a client learns what its frames must carry.
-template <class Handshake = HelloReply>
+template <std::same_as<HelloReply> Handshake = HelloReply>
 void append_hello_reply_frame(Buffer& out, std::uint64_t fingerprint, Handshake reply) {
   if (reply.reason.size() > refusal_bytes_max) reply.reason.resize(refusal_bytes_max);
   append_frame(out, FrameKind::hello_reply, fingerprint, [&](Buffer& payload) { encode(payload, reply); });

@@ -5,7 +5,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
 #include <system_error>
@@ -22,7 +21,15 @@ namespace paxos::detail {
 
 /// The way to each other member.
 template <class Executor>
-using Ways = std::map<NodeId, std::shared_ptr<Outgoing<Executor>>>;
+using Ways = std::vector<std::shared_ptr<Outgoing<Executor>>>;
+
+/// nullptr: `peer` is no other member. There are so few that looking through them is the fastest way to find one.
+template <class Executor>
+[[nodiscard]] Outgoing<Executor>* way_to(const Ways<Executor>& ways, NodeId peer) {
+  for (const auto& way : ways)
+    if (way->peer() == peer) return way.get();
+  return nullptr;
+}
 
 /// Accepts connections, bounds how many there are of each sort, and finds a client's connection by its id.
 template <class Executor>
@@ -43,7 +50,7 @@ class Listener final : public Doorkeeper<Executor>, public std::enable_shared_fr
     acceptor_.close(ignored);
     alarm_.cancel();
     for (const auto& guest : ungreeted_) guest->close();
-    for (const auto& [id, guest] : peers_) guest->close();
+    for (const auto& guest : peers_) guest->close();
     for (const auto& [id, guest] : clients_) guest->close();
   }
 
@@ -68,10 +75,13 @@ class Listener final : public Doorkeeper<Executor>, public std::enable_shared_fr
       clients_.emplace(guest->client(), guest);
     } else {
       // The older one is that of a peer which restarted, or was cut off and has not noticed.
-      auto& place = peers_[guest->from()];
-      if (place) place->close();
-      place = guest;
-      if (const auto way = ways_.find(guest->from()); way != ways_.end()) way->second->wake();
+      std::erase_if(peers_, [&](const std::shared_ptr<Incoming>& older) {
+        if (older->from() != guest->from()) return false;
+        older->close();
+        return true;
+      });
+      peers_.push_back(guest);
+      if (auto* const way = way_to<Executor>(ways_, guest->from())) way->wake();
     }
     std::erase(ungreeted_, guest);
     return {};
@@ -80,7 +90,7 @@ class Listener final : public Doorkeeper<Executor>, public std::enable_shared_fr
   void on_gone(Incoming& guest) override {
     const auto is_guest = [&](const std::shared_ptr<Incoming>& one) { return one.get() == &guest; };
     std::erase_if(ungreeted_, is_guest);
-    std::erase_if(peers_, [&](const auto& entry) { return is_guest(entry.second); });
+    std::erase_if(peers_, is_guest);
     if (clients_.erase(guest.client()) > 0) shared_->tell(shared_->events.on_client_gone, guest.client());
   }
 
@@ -120,7 +130,7 @@ class Listener final : public Doorkeeper<Executor>, public std::enable_shared_fr
   Alarm<Executor> alarm_;
   Ways<Executor> ways_;
   std::vector<std::shared_ptr<Incoming>> ungreeted_;  ///< oldest first
-  std::map<NodeId, std::shared_ptr<Incoming>> peers_;
+  std::vector<std::shared_ptr<Incoming>> peers_;      ///< greeted; one for each member at most
   std::unordered_map<ClientId, std::shared_ptr<Incoming>> clients_;
   std::vector<std::shared_ptr<Incoming>> unflushed_;
   std::uint64_t clients_named_ = 0;

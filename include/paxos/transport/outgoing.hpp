@@ -67,6 +67,7 @@ class Outgoing final : public ConnectionOwner<Executor>, public std::enable_shar
     abandon();
   }
 
+  [[nodiscard]] NodeId peer() const { return peer_; }
   [[nodiscard]] bool is_up() const { return phase_ == Phase::up; }
   /// Waiting for this peer and being written.
   [[nodiscard]] std::size_t queued_bytes() const { return is_up() ? connection_->queue().bytes() : waiting_.bytes(); }
@@ -110,6 +111,7 @@ class Outgoing final : public ConnectionOwner<Executor>, public std::enable_shar
     std::error_code ignored;
     if (socket.local_endpoint(ignored) == socket.remote_endpoint(ignored)) return fail("nobody listens there");
     phase_ = Phase::greeting;
+    ++attempt_;  // the alarm may have gone off already, and wait for its turn
     arm(shared_->options.hello_timeout, [this] { fail("it did not answer our hello in time"); });
     connection_ = std::make_shared<Connection>(std::move(socket), this->weak_from_this(), FrameReader{hello_bytes_max},
                                                empty_queue());
@@ -122,7 +124,7 @@ class Outgoing final : public ConnectionOwner<Executor>, public std::enable_shar
 
   void go_up() {
     phase_ = Phase::up;
-    ++attempt_;  // the alarm may have gone off already, and wait for its turn
+    ++attempt_;  // as in greet()
     alarm_.cancel();
     up_since_ = std::chrono::steady_clock::now();
     if (up_since_ - down_since_ > shared_->options.patience) waiting_.clear_pending();

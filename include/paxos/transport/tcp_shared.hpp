@@ -91,7 +91,7 @@ struct TcpShared : std::enable_shared_from_this<TcpShared<Executor>> {
 
   /// Later, unless the transport is stopped by then.
   void post(Task task) {
-    detail::post(serial, [self = this->shared_from_this(), task = std::move(task)]() mutable {
+    post_task(serial, [self = this->shared_from_this(), task = std::move(task)]() mutable {
       if (!self->is_stopped) task();
     });
   }

@@ -40,7 +40,7 @@ class BasicTcpTransport {
     for (const Member& member : config.members) {
       const Address address = address_of(member);
       if (member.id != config.id)
-        ways_.emplace(member.id, std::make_shared<detail::Outgoing<Executor>>(shared_, member.id, address));
+        ways_.push_back(std::make_shared<detail::Outgoing<Executor>>(shared_, member.id, address));
     }
     auto acceptor = listen();
     port_ = acceptor.local_endpoint().port();
@@ -53,12 +53,12 @@ class BasicTcpTransport {
   /// Accepts connections and dials every other member; once.
   void start() {
     listener_->start();
-    for (const auto& [peer, way] : ways_) way->start();
+    for (const auto& way : ways_) way->start();
   }
 
   void send(NodeId to, const Message& message) {
     if (shared_->is_stopped) return;
-    if (const auto way = ways_.find(to); way != ways_.end()) way->second->send(message);
+    if (auto* const way = detail::way_to<Executor>(ways_, to)) way->send(message);
   }
 
   void send_to_client(ClientId client, const Message& message) {
@@ -68,13 +68,13 @@ class BasicTcpTransport {
   /// One gather-write for every peer and client that something waits for and whose last write is done.
   void end_turn() {
     if (shared_->is_stopped) return;
-    for (const auto& [peer, way] : ways_) way->flush();
+    for (const auto& way : ways_) way->flush();
     listener_->flush();
   }
 
   void stop() {
     if (std::exchange(shared_->is_stopped, true)) return;
-    for (const auto& [peer, way] : ways_) way->stop();
+    for (const auto& way : ways_) way->stop();
     listener_->stop();
   }
 
@@ -82,13 +82,13 @@ class BasicTcpTransport {
 
   /// Whether messages can be sent to this peer.
   [[nodiscard]] bool is_up(NodeId peer) const {
-    const auto way = ways_.find(peer);
-    return way != ways_.end() && way->second->is_up();
+    const auto* const way = detail::way_to<Executor>(ways_, peer);
+    return way != nullptr && way->is_up();
   }
   /// What waits for this peer and what is being written to it; at most Config::peer_queue_bytes_max.
   [[nodiscard]] std::size_t queued_bytes(NodeId peer) const {
-    const auto way = ways_.find(peer);
-    return way == ways_.end() ? 0 : way->second->queued_bytes();
+    const auto* const way = detail::way_to<Executor>(ways_, peer);
+    return way == nullptr ? 0 : way->queued_bytes();
   }
 
  private:
