@@ -5,8 +5,8 @@
 // header is included, and types with cereal's functions beside them, once <cereal/cereal.hpp> is. Without this header
 // the archive knows only what core/archive.hpp names.
 //
-// It names what it takes from cereal, and includes its macros alone: cereal costs a file as much as half of Asio does, and
-// most machines need none. What is named here is defined by the time a type that needs it is serialised.
+// It names what it takes from cereal, and includes its macros alone: cereal costs a file as much as half of Asio does,
+// and most machines need none. What is named here is defined by the time a type that needs it is serialised.
 
 #include <bit>
 #include <concepts>

@@ -1,5 +1,6 @@
 // Copyright (c) the paxos authors. MIT licence.
 // Who is let in, and what the hostile, the misconfigured and the silent can do.
+#include <chrono>
 #include <memory>
 #include <random>
 #include <string>
@@ -304,6 +305,22 @@ TEST_CASE("tcp: a damaged or malformed frame of a peer breaks its connection, wh
   CHECK(cluster.heard_by(1).has_refusal("refused node 2 at"));
   cluster.start(2);
   CHECK(gets_through(cluster, 2, 1));
+}
+
+TEST_CASE("tcp: a hello that is there when its time runs out has come in time", "[tcp]") {
+  Cluster cluster{1};
+  cluster.options.hello_timeout = std::chrono::milliseconds{20};
+  cluster.start(1);
+  RawPeer client{cluster.io, cluster.port(1)};
+  settle(cluster.io);  // accepted: its time begins
+  const auto over = std::chrono::steady_clock::now() + cluster.options.hello_timeout;
+  client.hello(client_hello());
+  while (std::chrono::steady_clock::now() < over) continue;  // so that both are ready when the context is run next
+  client.listen();
+  CHECK(client.greeting().accepted);
+  settle(cluster.io);
+  CHECK_FALSE(client.is_closed);
+  CHECK(cluster.heard_by(1).refused.empty());
 }
 
 TEST_CASE("tcp: clients beyond the bound are refused, and told so", "[tcp]") {

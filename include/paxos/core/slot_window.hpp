@@ -17,7 +17,7 @@ template <class T>
 class SlotWindow {
  public:
   explicit SlotWindow(std::size_t limit) : limit_(limit) {}  ///< holds at most this many slots
-  SlotWindow(const SlotWindow&) = default;
+  SlotWindow(const SlotWindow&) = default;                   ///< with entries of its own
   SlotWindow& operator=(const SlotWindow&) = default;
   /// Nothing is left in `other`.
   SlotWindow(SlotWindow&& other) noexcept
