@@ -42,7 +42,7 @@ class SlotWindow {
   /// Null when nothing is there.
   [[nodiscard]] const T* find(Slot slot) const {
     if (slot <= base_ || slots_between(base_, slot) > span_) return nullptr;
-    const auto& entry = ring_[place(slot)];
+    const auto& entry = ring_[place(slot, ring_)];
     return entry ? &*entry : nullptr;
   }
 
@@ -54,7 +54,7 @@ class SlotWindow {
     const auto distance = static_cast<std::size_t>(slots_between(base_, slot));
     if (distance > ring_.size()) grow(distance);
     span_ = std::max(span_, distance);
-    return ring_[place(slot)].emplace(std::move(value));
+    return ring_[place(slot, ring_)].emplace(std::move(value));
   }
 
   /// Forgets every slot up to `base`. A lower base than now changes nothing.
@@ -62,7 +62,7 @@ class SlotWindow {
     if (base <= base_) return;
     while (base_ < base && span_ > 0) {
       base_ = base_.next();
-      ring_[place(base_)].reset();
+      ring_[place(base_, ring_)].reset();
       --span_;
     }
     base_ = base;
@@ -73,8 +73,8 @@ class SlotWindow {
 
  private:
   /// Each slot has its place for good, so that the window moves without anything in it being moved.
-  [[nodiscard]] std::size_t place(Slot slot) const {
-    return static_cast<std::size_t>(slot.value() & (ring_.size() - 1));
+  [[nodiscard]] static std::size_t place(Slot slot, const std::vector<std::optional<T>>& ring) {
+    return static_cast<std::size_t>(slot.value() & (ring.size() - 1));
   }
 
   void grow(std::size_t slots) {
@@ -84,7 +84,7 @@ class SlotWindow {
     old.swap(ring_);
     for (std::size_t i = 1; i <= span_; ++i) {
       const Slot slot{base_.value() + i};
-      ring_[place(slot)] = std::move(old[slot.value() & (old.size() - 1)]);
+      ring_[place(slot, ring_)] = std::move(old[place(slot, old)]);
     }
   }
 
