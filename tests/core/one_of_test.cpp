@@ -121,10 +121,11 @@ TEST_CASE("OneOf: 20,000 random steps agree with std::variant, and nothing is le
     for (int step = 0; step < 20'000 && agree; ++step) {
       const auto to = random.below(4);
       const auto from = random.below(4);
-      const int number = static_cast<int>(random.below(100));
+      const std::size_t length = random.below(100);
+      const int number = static_cast<int>(length);
       switch (random.below(7)) {
         case 0: ours[to] = number, twins[to].emplace<int>(number); break;
-        case 1: ours[to] = std::string(number, 'x'), twins[to].emplace<std::string>(number, 'x'); break;
+        case 1: ours[to] = std::string(length, 'x'), twins[to].emplace<std::string>(length, 'x'); break;
         case 2: ours[to] = std::vector<int>{number}, twins[to].emplace<std::vector<int>>(1, number); break;
         case 3: ours[to] = Counted{number}, twins[to].emplace<Counted>(number); break;
         case 4:
