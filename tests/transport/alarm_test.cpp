@@ -35,6 +35,32 @@ TEST_CASE("Alarm: cancelled, it lets go of its task uncalled", "[alarm]") {
   CHECK(watched.use_count() == 1);
 }
 
+// Both are over, and wait for their turn, when the first of them runs.
+TEST_CASE("Alarm: cancelled or set anew it runs nothing that it was set to before, not even what is over", "[alarm]") {
+  for (const bool sets : {false, true}) {
+    asio::io_context io;
+    Alarm<Executor> one{io.get_executor()};
+    Alarm<Executor> other{io.get_executor()};
+    int ran = 0;
+    int ran_anew = 0;
+    const auto silence = [&](Alarm<Executor>& alarm) {
+      ++ran;
+      if (sets) {
+        alarm.set(1ms, [&] { ++ran_anew; });
+      } else {
+        alarm.cancel();
+      }
+    };
+    const auto over = std::chrono::steady_clock::now() + 2ms;
+    one.set(1ms, [&] { silence(other); });
+    other.set(1ms, [&] { silence(one); });
+    while (std::chrono::steady_clock::now() < over) continue;
+    io.run();
+    CHECK(ran == 1);
+    CHECK(ran_anew == (sets ? 1 : 0));
+  }
+}
+
 TEST_CASE("Alarm: a task may set it anew", "[alarm]") {
   asio::io_context io;
   Alarm<Executor> alarm{io.get_executor()};

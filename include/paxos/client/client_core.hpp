@@ -202,7 +202,7 @@ class ClientCore final : public ConnectionOwner<Executor>, public std::enable_sh
   }
 
   void connect() {
-    if (is_stopped_ || connection_) return;  // an alarm that went off before it was cancelled comes late
+    if (is_stopped_) return;
     connecting_until_ = Clock::now() + config_.connect_timeout;
     dialler_->dial(addresses_[turn_ % addresses_.size()],
                    [self = this->shared_from_this()](const std::error_code& error, Socket socket) {

@@ -1,6 +1,8 @@
 // Copyright (c) the paxos authors. MIT licence.
 #pragma once
 
+#include <cstdint>
+#include <memory>
 #include <system_error>
 #include <utility>
 
@@ -27,28 +29,34 @@ void post_task(const Executor& executor, Task task) {
 template <class Executor>
 class Alarm {
  public:
-  explicit Alarm(const Executor& executor) : timer_(executor) {}
+  explicit Alarm(const Executor& executor) : timer_(executor), newest_(std::make_shared<std::uint64_t>(0)) {}
 
-  /// Runs `task` on the executor once that time has passed. Takes the place of what it was set to before, unless that
-  /// has expired and waits for its turn.
+  /// Runs `task` on the executor once that time has passed. What it was set to before does not run any more, even if
+  /// its time is over and it waits for its turn, which Asio's timers leave to their users.
   void set(Duration after, Task task) {
     timer_.expires_after(after);
-    timer_.async_wait(Ring{std::move(task)});
+    timer_.async_wait(Ring{newest_, ++*newest_, std::move(task)});
   }
-  /// As set(): what has expired runs all the same.
-  void cancel() { timer_.cancel(); }
+  /// Nothing that it was set to runs any more.
+  void cancel() {
+    ++*newest_;
+    timer_.cancel();
+  }
 
  private:
   using Clock = std::chrono::steady_clock;
 
   struct Ring {
+    std::shared_ptr<const std::uint64_t> newest;
+    std::uint64_t number;
     Task task;
     void operator()(const std::error_code& cancelled) {
-      if (!cancelled) task();
+      if (!cancelled && number == *newest) task();
     }
   };
 
   asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Executor> timer_;
+  std::shared_ptr<std::uint64_t> newest_;  ///< counts set() and cancel(); a task may outlive the alarm
 };
 
 }  // namespace paxos::detail

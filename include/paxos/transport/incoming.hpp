@@ -56,8 +56,7 @@ class Incoming final : public ConnectionOwner<Executor>, public std::enable_shar
         WriteQueue{shared_->fingerprint, shared_->config.frame_bytes_max(), shared_->options.client_queue_bytes_max});
     unopened_.reset();
     alarm_.set(shared_->options.hello_timeout, [weak = this->weak_from_this()] {
-      const auto self = weak.lock();
-      if (self && self->phase_ == Phase::ungreeted) self->expel("it said no hello in time");
+      if (const auto self = weak.lock()) self->expel("it said no hello in time");
     });
     connection_->start();
   }

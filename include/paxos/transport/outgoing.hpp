@@ -63,7 +63,6 @@ class Outgoing final : public ConnectionOwner<Executor>, public std::enable_shar
 
   void stop() {
     phase_ = Phase::stopped;
-    ++attempt_;
     abandon();
   }
 
@@ -98,8 +97,8 @@ class Outgoing final : public ConnectionOwner<Executor>, public std::enable_shar
 
   void dial() {
     phase_ = Phase::dialling;
-    ++attempt_;
-    arm(shared_->options.connect_timeout, [this] { fail("no answer in time"); });
+    alarm_.set(shared_->options.connect_timeout,
+               [self = this->shared_from_this()] { self->fail("no answer in time"); });
     dialler_->dial(address_, [self = this->shared_from_this()](const std::error_code& error, Socket socket) {
       if (error) return self->fail(error.message());
       self->greet(std::move(socket));
@@ -111,8 +110,8 @@ class Outgoing final : public ConnectionOwner<Executor>, public std::enable_shar
     std::error_code ignored;
     if (socket.local_endpoint(ignored) == socket.remote_endpoint(ignored)) return fail("nobody listens there");
     phase_ = Phase::greeting;
-    ++attempt_;  // the alarm may have gone off already, and wait for its turn
-    arm(shared_->options.hello_timeout, [this] { fail("it did not answer our hello in time"); });
+    alarm_.set(shared_->options.hello_timeout,
+               [self = this->shared_from_this()] { self->fail("it did not answer our hello in time"); });
     connection_ = std::make_shared<Connection>(std::move(socket), this->weak_from_this(), FrameReader{hello_bytes_max},
                                                empty_queue());
     Buffer hello;
@@ -124,7 +123,6 @@ class Outgoing final : public ConnectionOwner<Executor>, public std::enable_shar
 
   void go_up() {
     phase_ = Phase::up;
-    ++attempt_;  // as in greet()
     alarm_.cancel();
     up_since_ = std::chrono::steady_clock::now();
     if (up_since_ - down_since_ > shared_->options.patience) waiting_.clear_pending();
@@ -159,10 +157,9 @@ class Outgoing final : public ConnectionOwner<Executor>, public std::enable_shar
 
   void go_down(Time now, Duration pause) {
     if (is_up()) down_since_ = now;
-    ++attempt_;
     abandon();
     phase_ = Phase::pausing;
-    arm(pause, [this] { dial(); });
+    alarm_.set(pause, [self = this->shared_from_this()] { self->dial(); });
   }
 
   /// That its disk is outdated ends this node, so it is believed of no stranger: of a member of this very cluster only,
@@ -194,13 +191,6 @@ class Outgoing final : public ConnectionOwner<Executor>, public std::enable_shar
     });
   }
 
-  /// The task is dropped with the attempt that it belongs to.
-  void arm(Duration after, Task task) {
-    alarm_.set(after, [self = this->shared_from_this(), attempt = attempt_, task = std::move(task)]() mutable {
-      if (attempt == self->attempt_) task();
-    });
-  }
-
   void abandon() {
     alarm_.cancel();
     dialler_->cancel();
@@ -216,7 +206,6 @@ class Outgoing final : public ConnectionOwner<Executor>, public std::enable_shar
   std::shared_ptr<Connection> connection_;
   WriteQueue waiting_;  ///< while the peer is not up
   Phase phase_ = Phase::idle;
-  std::uint64_t attempt_ = 0;  ///< what the alarm was set for in an older one is not done
   Duration backoff_;
   Duration refused_backoff_;
   Time down_since_{};
